@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv/bin
+# CI counts a skipped live suite as a failure.
+export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
+
+.PHONY: help demo test check fast live bench bench-switch golden clean setup
+
+help:  ## Show the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:
+	@tools/bootstrap.sh
+
+demo: setup  ## Deploy phase 2 on this machine, put a short load on it, print what a user costs
+	@$(VENV)/python -m tools.demo
+
+test: setup check fast live  ## Everything CI runs: lint, types, fast and live suites
+
+check: setup  ## Lint and types
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+
+fast: setup  ## The fast suite: no root, no network, no Docker
+	@$(VENV)/pytest -q
+
+live: setup  ## The live suites: real engine, containers and load; prints their figures
+	@$(VENV)/python -m tools.prepare
+	@$(VENV)/pytest -q -s -m live tests/live
+
+bench: bench-switch  ## All benchmarks
+
+bench-switch: setup  ## 20 deploys and 20 rollbacks under load, beside docker compose up --force-recreate
+	@$(VENV)/python -m tests.live.bench_switch
+
+golden: setup  ## Write the golden files anew; read the diff before you commit it
+	@$(VENV)/pytest -q --update-golden
+
+clean: setup  ## Remove what cmctl deployed on this machine (environment local)
+	@$(VENV)/cmctl destroy --env local --all --yes

@@ -1,0 +1,15 @@
+"""Options that several commands share, so that each has one name, one help text and one environment variable."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Platform = Annotated[str, typer.Option("--platform", envvar="CMCTL_PLATFORM", help="Platform: a folder under phases/.")]
+Env = Annotated[str, typer.Option("--env", "-e", envvar="CMCTL_ENV", help="Environment: a file under environments/.")]
+Phase = Annotated[int, typer.Option("--phase", "-p", help="Phase number: 0 today, 1 vertical, 2 horizontal, 3 Kubernetes.")]
+MaybePhase = Annotated[int | None, typer.Option("--phase", "-p", help="Phase number; by default the one that is live.")]
+Version = Annotated[str | None, typer.Option("--version", help="Version of the application to release; by default the platform file's.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]

@@ -1,0 +1,115 @@
+"""A release as a value: everything the hosts need to run one version of one layer, and nothing of Pulumi or templates.
+
+A bundle's files lie under `base/` (load balancer, Redis, Prometheus …: never in a slot), `blue/` and `green/`
+(the same services for either slot); secret files under `base/secrets/` and, for the slots, `secrets/`. Each of the
+three folders has a `compose.yaml` where that part exists. The hash of all of it is the release's id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Bundle(Part):
+    """All rendered files of one host: relative path → text."""
+
+    files: dict[str, str]
+    secret_files: dict[str, str] = {}
+
+
+class Target(Part):
+    """How a host is reached, and the folder that is cmctl's own on it."""
+
+    connection: Literal["local", "ssh"]
+    address: str
+    root: str
+    user: str = ""
+    port: int = 22
+    host_key: str = ""
+
+
+class Check(Part):
+    """One container's readiness: `GET http://address:port path` answers 2xx, asked from `host`."""
+
+    host: str
+    container: str
+    address: str
+    port: int
+    path: str
+
+
+class Command(Part):
+    """A one-off command in the new version's `service` container image on `host`."""
+
+    name: str
+    host: str
+    service: str
+    command: tuple[str, ...]
+    when: Literal["before-switch", "after-switch"]
+    timeout_s: int
+
+
+class Probe(Part):
+    """A request through the load balancer that a healthy release answers below 500."""
+
+    host: str
+    url: str
+    server_name: str
+
+
+class GateLimits(Part):
+    window_s: int
+    min_requests: int
+    error_ratio: float
+    p95_ms: int
+    ready_s: int
+    keep_warm_s: int
+
+
+class ReleaseSpec(Part):
+    """One version of one layer on all its hosts.
+
+    `images`: catalogue name → reference the engine understands (repository@digest, or the id of a local image).
+    `balancers`: hosts whose `live/` folder holds the flag. Layers without slots (data, edge) have none.
+    `flags`: for a layer without slots, files that stand in `live/`, e.g. {"phase2": ""} at the local edge.
+    `network`: name and subnet of the containers' network on each host.
+    """
+
+    stack: str
+    version: str
+    hosts: dict[str, Target]
+    bundles: dict[str, Bundle]
+    images: dict[str, str]
+    network: dict[str, str]
+    balancers: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    checks: dict[Literal["base", "blue", "green"], tuple[Check, ...]] = {}
+    commands: tuple[Command, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    gate: GateLimits
+
+    @property
+    def slotted(self) -> bool:
+        return bool(self.balancers)
+
+    def release_id(self) -> str:
+        """`<version>-<12 hex>`; the hex digits are the hash of all inputs but how hosts are reached. Same input, same id."""
+        content = self.model_dump(mode="json", exclude={"hosts", "gate"})
+        return f"{self.version}-{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]}"
+
+    def part_id(self, part: Literal["base", "slot"]) -> str:
+        """The hash of only the base or only the slot files, so that an unchanged part is left alone."""
+        prefixes = ("base/",) if part == "base" else ("blue/", "green/", "secrets/")
+        files = {
+            host: {path: text for path, text in (*bundle.files.items(), *bundle.secret_files.items()) if path.startswith(prefixes)}
+            for host, bundle in self.bundles.items()
+        }
+        return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]
