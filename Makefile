@@ -12,8 +12,8 @@ help:  ## Show the verbs
 setup:
 	@tools/bootstrap.sh
 
-demo: setup  ## Deploy phase 2 on this machine, put a short load on it, print what a user costs
-	@$(VENV)/python -m tools.demo
+demo:  ## Deploy phase 2 on this machine, put a short load on it, print what a user costs
+	@start=$$(date +%s); tools/bootstrap.sh && CMCTL_DEMO_START=$$start $(VENV)/python -m tools.demo
 
 test: setup check fast live  ## Everything CI runs: lint, types, fast and live suites
 

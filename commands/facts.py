@@ -1,9 +1,90 @@
-"""facts"""
+"""`phases` and `render`: what is declared, and what would be deployed."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from commands import options
+
+
+def phases(
+    platform: options.Platform = "codementee",
+    sources: Annotated[bool, typer.Option("--sources", help="Also list every number with its source.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """List the platform's phases: targets, SLOs, machines, database tier."""
+    from commands import ui
+    from phases.load import load
+
+    loaded = load(platform)
+    if as_json:
+        ui.emit("cmctl/phases/1", {"platform": platform, "phases": [phase.model_dump(mode="json") for phase in loaded.phases.values()]})
+        return
+    ui.table(
+        ("phase", "title", "users", "concurrent", "p95", "errors", "machines", "database", "CDN"),
+        [_row(phase) for phase in loaded.phases.values()],
+        title=loaded.platform.title,
+        right=("users", "concurrent", "p95", "errors"),
+    )
+    if sources:
+        ui.table(("file", "number", "value", "source", "note"), list(_sources(loaded)))
+    ui.hint("cmctl preview --phase 2")
+
+
+def _row(phase: object) -> tuple[object, ...]:
+    from phases.model import Phase
+
+    assert isinstance(phase, Phase)  # noqa: S101 - the loader's promise, for the type checker
+    machines = ", ".join(f"{size.count}×{role} {size.memory_mb // 1024} GB" for role, size in phase.hosts.items())
+    slo = phase.slo
+    return (
+        phase.number, phase.title, f"{phase.target.users:,}", f"{phase.target.concurrent:,}", f"{slo.p95_ms} ms", f"{slo.error_ratio:.2%}",
+        machines, phase.database.tier, phase.cdn.plan,
+    )  # fmt: skip
+
+
+def _sources(loaded: object) -> list[tuple[object, ...]]:
+    from documents import dotted
+    from phases.load import Loaded
+
+    assert isinstance(loaded, Loaded)  # noqa: S101 - the loader's promise, for the type checker
+    rows: list[tuple[object, ...]] = []
+    for document in loaded.documents:
+        for at, source in document.sources.items():
+            value = _at(document.data, at)
+            rows.append((document.path.name, dotted(at), value, source.text if source else "—", source.note if source else ""))
+    return rows
+
+
+def _at(data: object, location: tuple[str | int, ...]) -> object:
+    for part in location:
+        data = data[part]  # type: ignore[index]
+    return data
+
+
+def render(
+    phase: options.Phase,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder that gets one folder per layer and host.")],
+    env: options.Env = "local",
+    platform: options.Platform = "codementee",
+    version: options.Version = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write the files that a deploy would bring to the hosts. Same input, same bytes; nothing is contacted."""
+    from commands import ui
+    from stacks.deployment import rendered
+
+    files = rendered(platform, phase, env, version, out)
+    if as_json:
+        ui.emit("cmctl/render/1", {"out": str(out), "files": files})
+        return
+    ui.table(("file", "bytes"), sorted(files.items()), right=("bytes",))
+    ui.hint(f"cmctl preview --phase {phase} --env {env}")
 
 
 def register(app: typer.Typer) -> None:
-    pass
+    app.command("phases")(phases)
+    app.command("render")(render)

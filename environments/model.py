@@ -16,12 +16,15 @@ class Facts(BaseModel):
 
 
 class Host(Facts):
-    """One machine. `address` is what others reach it by; `roles` are the phases' role names it may play, in every phase."""
+    """One machine. `address` is what others reach it by; `roles` are the phases' role names it may play, in every phase.
+
+    `root` is cmctl's own folder on it; without one, a folder under cmctl's home for this machine, /var/lib/cmctl for others.
+    """
 
     connection: Literal["local", "ssh"]
     address: IPv4Address
     roles: tuple[Slug, ...]
-    root: str = "/var/lib/cmctl"
+    root: str | None = None
     user: str = "deploy"
     port: Port = 22
     host_key: str | None = None

@@ -14,7 +14,11 @@ SLOTS: tuple[Slot, Slot] = ("blue", "green")
 
 @dataclass(frozen=True)
 class Instance:
-    """One container of a service in one slot. `address`:`port` is how the load balancer reaches it."""
+    """One container of a service in one slot.
+
+    `address`:`port` is how the load balancer reaches it: on the balancer's own host the container's own address and port,
+    from another host the host's address and a published port.
+    """
 
     service: str
     index: int
@@ -22,6 +26,8 @@ class Instance:
     host: str
     address: str
     port: int
+    own_address: str
+    own_port: int
     memory_mb: int
     cpus: float
     workers: int

@@ -37,32 +37,37 @@ class Target(Part):
 
 
 class Check(Part):
-    """One container's readiness: `GET http://address:port path` answers 2xx, asked from `host`."""
+    """One instance's readiness: `url` answers below 400 when asked from inside the container `asker` on `asker_host`.
+
+    `container` on `host` is the one whose last log lines explain a failure.
+    """
 
     host: str
     container: str
-    address: str
-    port: int
-    path: str
+    asker_host: str
+    asker: str
+    url: str
 
 
 class Command(Part):
-    """A one-off command in the new version's `service` container image on `host`."""
+    """A one-off command in the new version's image of `service`, with the settings of its `instance`, on `host`."""
 
     name: str
     host: str
     service: str
+    instance: str
     command: tuple[str, ...]
     when: Literal["before-switch", "after-switch"]
     timeout_s: int
 
 
 class Probe(Part):
-    """A request through the load balancer that a healthy release answers below 500."""
+    """A request through the load balancer `balancer` on `host`, which a healthy release answers below 500."""
 
     host: str
+    balancer: str
     url: str
-    server_name: str
+    name: str
 
 
 class GateLimits(Part):
@@ -91,7 +96,7 @@ class ReleaseSpec(Part):
     network: dict[str, str]
     balancers: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    checks: dict[Literal["base", "blue", "green"], tuple[Check, ...]] = {}
+    checks: dict[Literal["blue", "green"], tuple[Check, ...]] = {}
     commands: tuple[Command, ...] = ()
     probes: tuple[Probe, ...] = ()
     gate: GateLimits

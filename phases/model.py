@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -72,10 +73,12 @@ class Domains(Facts):
 
 
 class Index(Facts):
+    """`keys` in order; a leading `-` means descending."""
+
     collection: str
-    keys: dict[str, Literal[1, -1]]
+    keys: tuple[Annotated[str, Field(pattern=r"^-?[a-z_]+$")], ...]
     unique: bool = False
-    purpose: str
+    origin: str
 
 
 class Job(Facts):
@@ -275,8 +278,8 @@ class Phase(Facts):
     slo: Slo
     gate: Gate
     hosts: dict[Slug, Size]
-    workloads: dict[Slug, Workload]
-    balancer: Balancer
+    workloads: dict[Slug, Workload] = {}
+    balancer: Balancer | None = None
     redis: dict[Literal["cache", "sessions"], Redis] = {}
     database: Database
     cdn: Cdn
@@ -285,12 +288,21 @@ class Phase(Facts):
 
     @model_validator(mode="after")
     def roles_exist(self) -> Phase:
-        placed = [self.balancer, *self.workloads.values(), *self.redis.values(), *([self.monitoring] if self.monitoring else [])]
-        _known("roles", (part.role for part in placed), self.hosts)
+        roles = [part.role for part in (*self.workloads.values(), *self.redis.values())]
+        roles += [part.role for part in (self.balancer, self.monitoring) if part is not None]
+        _known("roles", roles, self.hosts)
+        return self
+
+    @model_validator(mode="after")
+    def runtime_is_described(self) -> Phase:
+        if self.runtime == "compose" and (self.balancer is None or not self.workloads):
+            raise ValueError("a compose phase needs balancer and workloads")
+        if self.runtime == "kubernetes" and self.kubernetes is None:
+            raise ValueError("a kubernetes phase needs kubernetes")
         return self
 
 
-def _known(what: str, names: object, known: object) -> None:
-    missing = sorted(set(names) - set(known))  # type: ignore[call-overload]
+def _known(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    missing = sorted(set(names) - set(known))
     if missing:
-        raise ValueError(f"{what}: unknown {', '.join(missing)} (known: {', '.join(sorted(known))})")  # type: ignore[call-overload]
+        raise ValueError(f"{what}: unknown {', '.join(missing)} (known: {', '.join(sorted(known))})")

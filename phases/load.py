@@ -1,0 +1,63 @@
+"""A platform's files as typed values: phases/<platform>/platform.yaml and phase0.yaml … phase9.yaml."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from documents import Document, fit, read
+from errors import BadInput
+from phases.model import Phase, Platform
+
+ROOT = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One platform, its phases by number, and the documents they were read from."""
+
+    platform: Platform
+    phases: dict[int, Phase]
+    documents: tuple[Document, ...]
+
+    def phase(self, number: int) -> Phase:
+        """Phase `number`. Raises BadInput that lists the known ones."""
+        if number not in self.phases:
+            known = ", ".join(f"{one.number} {one.name}" for one in self.phases.values())
+            raise BadInput(f"{self.platform.name} has no phase {number}", why=f"known phases: {known}", hint="cmctl phases")
+        return self.phases[number]
+
+
+def names(root: Path = ROOT) -> list[str]:
+    return sorted(path.parent.name for path in root.glob("*/platform.yaml"))
+
+
+def load(name: str, root: Path = ROOT) -> Loaded:
+    """The platform called `name`. Raises BadInput for an unknown name, a malformed file, or a file whose number is not its name's."""
+    if name not in names(root):
+        close = difflib.get_close_matches(name, names(root), n=1)
+        guess = f"did you mean {close[0]}?" if close else f"known: {', '.join(names(root)) or 'none'}"
+        raise BadInput(f"there is no platform {name!r}", why=guess, hint="cmctl phases --platform codementee")
+    head = read(root / name / "platform.yaml")
+    platform = fit(head, Platform)
+    documents = [read(path) for path in sorted((root / name).glob("phase[0-9].yaml"))]
+    phases = [_phase(document, platform) for document in documents]
+    return Loaded(platform, {one.number: one for one in phases}, (head, *documents))
+
+
+def _phase(document: Document, platform: Platform) -> Phase:
+    phase = fit(document, Phase)
+    if document.path.stem != f"phase{phase.number}":
+        raise BadInput(f"{document.path}:{document.line(('number',))}: number {phase.number} does not fit the file's name")
+    _services_exist(document, phase, platform)
+    return phase
+
+
+def _services_exist(document: Document, phase: Phase, platform: Platform) -> None:
+    for section, names_here in (("workloads", phase.workloads), ("kubernetes", phase.kubernetes.pods if phase.kubernetes else {})):
+        for service in names_here:
+            if service not in platform.services:
+                line = document.line((section, service) if section == "workloads" else (section, "pods", service))
+                known = ", ".join(sorted(platform.services))
+                raise BadInput(f"{document.path}:{line}: {section}.{service} is no service of {platform.name}", why=f"known: {known}")

@@ -1,0 +1,96 @@
+"""The base part of a layer on one host: the containers that are never in a slot, with their configuration files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from environments.certificates import Certificate
+from layout.model import Fixed, Layout
+from layout.place import HTTP, HTTPS
+from templates import compose, nginx, prometheus, redis, secrets as secret_values
+from templates.compose import NOBODY, REDIS_USER, APP_USER, Service, fetch, hardened, health, mounts, secret
+
+LIVE = "../../../live"
+
+
+class Base:
+    """Collects one host's services, files and secret files of the base part."""
+
+    def __init__(self, layout: Layout, host: str, images: Mapping[str, str], values: Mapping[str, str], certificate: Certificate) -> None:
+        self.layout, self.host, self.images, self.values, self.certificate = layout, host, images, values, certificate
+        self.services: dict[str, Service] = {}
+        self.files: dict[str, str] = {}
+        self.secret_files: dict[str, str] = {}
+        self.volumes: list[str] = []
+        for one in layout.fixed:
+            if one.host == host:
+                self.services[one.name] = self._add(one)
+
+    def _add(self, one: Fixed) -> Service:
+        makers = {"edge": self._edge, "balancer": self._balancer, "mongo": self._mongo, "prometheus": self._prometheus, "redis-exporter": self._redis_exporter}
+        if one.name in makers:
+            return makers[one.name](one)
+        return self._node_exporter(one) if one.name == "node-exporter" else self._redis(one)
+
+    def _nginx(self, one: Fixed, text: str, extra: Mapping[str, str]) -> Service:
+        self.files[f"base/{one.name}/nginx.conf"] = text
+        self.files[f"base/{one.name}/chain.pem"] = self.certificate.chain
+        self.secret_files["base/secrets/tls-key"] = self.certificate.key
+        service = hardened(self.layout, one, self.images, APP_USER) | {"command": ["nginx", "-g", "daemon off;"], "stop_signal": "SIGQUIT", "stop_grace_period": "15s"}
+        folder = f"./{one.name}"
+        service |= mounts({folder: "/etc/cmctl/nginx", **extra})
+        service["command"] = ["nginx", "-c", "/etc/cmctl/nginx/nginx.conf", "-e", "/dev/stderr", "-g", "daemon off;"]
+        service |= secret("tls-key")
+        return service | fetch(f"http://127.0.0.1:{nginx.STATUS_PORT}/livez", start_s=5)
+
+    def _balancer(self, one: Fixed) -> Service:
+        return self._nginx(one, nginx.balancer(self.layout, one), {LIVE: "/etc/cmctl/live"})
+
+    def _edge(self, one: Fixed) -> Service:
+        self.files["base/edge/authority.pem"] = self.certificate.authority
+        return self._nginx(one, nginx.edge(self.layout, one), {LIVE: "/etc/cmctl/live"})
+
+    def _redis(self, one: Fixed) -> Service:
+        kind = "sessions" if one.name.endswith("sessions") else "cache"
+        self.files[f"base/{one.name}/redis.conf"] = redis.conf(self.layout.phase.redis[kind])
+        self.secret_files["base/secrets/redis-auth"] = secret_values.redis_auth(self.values)
+        self.volumes.append(one.name)
+        service = hardened(self.layout, one, self.images, REDIS_USER) | {"command": ["redis-server", "/etc/cmctl/redis/redis.conf"], "stop_grace_period": "30s"}
+        service |= mounts({f"./{one.name}": "/etc/cmctl/redis"}) | secret("redis-auth")
+        service["volumes"].append({"type": "volume", "source": one.name, "target": "/data"})
+        ping = 'REDISCLI_AUTH="$$(cut -d" " -f2 /run/secrets/redis-auth)" redis-cli ping | grep -q PONG'
+        return service | {"entrypoint": []} | health("sh", "-c", ping, start_s=5)
+
+    def _mongo(self, one: Fixed) -> Service:
+        self.volumes.append(one.name)
+        service = hardened(self.layout, one, self.images, APP_USER) | {"stop_grace_period": "30s"}
+        service["volumes"] = [{"type": "volume", "source": one.name, "target": "/data"}]
+        return service | health("busybox", "nc", "-z", "127.0.0.1", str(one.port), start_s=5)
+
+    def _prometheus(self, one: Fixed) -> Service:
+        self.files["base/prometheus/prometheus.yml"] = prometheus.conf(self.layout)
+        self.volumes.append(one.name)
+        days = self.layout.phase.monitoring.retention_days if self.layout.phase.monitoring else 1
+        flags = ["--config.file=/etc/cmctl/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", f"--storage.tsdb.retention.time={days}d"]
+        service = hardened(self.layout, one, self.images, NOBODY) | {"command": flags, "stop_grace_period": "30s"}
+        service |= mounts({"./prometheus": "/etc/cmctl/prometheus"})
+        service["volumes"].append({"type": "volume", "source": one.name, "target": "/prometheus"})
+        return service | fetch(f"http://127.0.0.1:{one.port}/-/ready")
+
+    def _node_exporter(self, one: Fixed) -> Service:
+        flags = ["--path.procfs=/host/proc", "--path.sysfs=/host/sys", "--path.rootfs=/host/root", f"--web.listen-address=:{one.port}"]
+        service = hardened(self.layout, one, self.images, NOBODY) | {"command": flags}
+        service |= mounts({"/proc": "/host/proc", "/sys": "/host/sys", "/": "/host/root"})
+        return service | fetch(f"http://127.0.0.1:{one.port}/", start_s=5)
+
+    def _redis_exporter(self, one: Fixed) -> Service:
+        self.secret_files["base/secrets/redis-passwords"] = secret_values.redis_exporter_passwords(self.layout, self.values)
+        service = hardened(self.layout, one, self.images, APP_USER)
+        service["command"] = ["--redis.addr=", "--redis.password-file=/run/secrets/redis-passwords", f"--web.listen-address=:{one.port}"]
+        return service | secret("redis-passwords") | fetch(f"http://127.0.0.1:{one.port}/health", start_s=5)
+
+    def compose(self) -> str:
+        return compose.document(self.layout, "base", self.services, tuple(self.volumes)) if self.services else ""
+
+
+__all__ = ["HTTP", "HTTPS", "Base"]

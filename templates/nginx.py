@@ -1,0 +1,142 @@
+"""Views for the nginx templates: everything is decided here, the templates only write it down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from layout import addresses
+from layout.model import SLOTS, Fixed, Layout
+from layout.place import HTTP, HTTPS
+from phases.model import Balancer, Route
+from templates import engine, names
+
+STATUS_PORT = 8081
+PROBE_PORT = 8082
+RETRY_LIMIT_S = 10
+# TLS: the "intermediate" profile 5.8 of Mozilla's server-side TLS recommendations, read 2026-11: 1.2 and 1.3, ECDHE with AEAD only.
+TLS_CIPHERS = ":".join(
+    f"ECDHE-{key}-{cipher}" for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305") for key in ("ECDSA", "RSA")
+)
+HEADERS = (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Referrer-Policy", "strict-origin-when-cross-origin"))
+# Two years, as browsers' preload lists ask. Not on localhost: a browser would then refuse every other local project without TLS.
+HSTS = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+
+
+@dataclass(frozen=True)
+class Upstream:
+    name: str
+    servers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Location:
+    """One `location` block. `match` is what stands behind the word; `headers` are complete, because nginx does not add to them."""
+
+    match: str
+    service: str
+    limit: str
+    burst: int
+    connect_s: int
+    send_s: int
+    read_s: int
+    body_mb: int
+    retry: str
+    tries: int
+    websocket: bool
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Server:
+    server_names: str
+    locations: tuple[Location, ...]
+
+
+def balancer(layout: Layout, one: Fixed) -> str:
+    """nginx.conf of a phase's load balancer."""
+    facts = layout.phase.balancer
+    if facts is None:
+        raise ValueError(f"{layout.stack} has no balancer")
+    return engine.text(
+        "balancer.conf.j2",
+        **_shared(layout),
+        algorithm="" if facts.algorithm == "round_robin" else f"{facts.algorithm};",
+        keepalive=facts.keepalive,
+        upstreams=_upstreams(layout, facts),
+        limits=[(name, limit.rate_per_s) for name, limit in layout.platform.limits.items()],
+        servers=_servers(layout),
+        own_address=one.address,
+        probe_port=PROBE_PORT,
+    )
+
+
+def edge(layout: Layout, one: Fixed) -> str:
+    """nginx.conf of the local edge, which stands where Cloudflare stands: TLS, client addresses, and which phase is live."""
+    environment = layout.environment
+    origins = [
+        Upstream(f"phase{number}", (f"{addresses.fixed(environment, number, 'balancer')}:{HTTPS}",)) for number in range(3)
+    ]
+    return engine.text("edge.conf.j2", **_shared(layout), origins=origins, own_address=one.address)
+
+
+def _shared(layout: Layout) -> dict[str, object]:
+    port = layout.environment.listen.https
+    return {
+        "http": HTTP, "https": HTTPS, "status_port": STATUS_PORT, "ciphers": TLS_CIPHERS,
+        "public_port": "" if port == 443 else f":{port}",
+        "all_names": " ".join(names.all_domains(layout.platform, layout.environment)),
+        "trusted": _trusted(layout),
+        "network": str(layout.environment.network),
+        "headers": _headers(layout),
+    }  # fmt: skip
+
+
+def _trusted(layout: Layout) -> list[str]:
+    """Who may say what a client's address is: for a phase behind the local edge only the edge; else the declared proxies.
+
+    Connections to a published port reach the container from the network's first address.
+    """
+    environment = layout.environment
+    if layout.layer != "edge" and environment.providers.edge == "local":
+        return [addresses.shared(environment, "edge")]
+    declared = [str(network) for network in environment.trusted_proxies]
+    return [*declared, str(environment.network[1])] if declared else []
+
+
+def _headers(layout: Layout) -> tuple[tuple[str, str], ...]:
+    return HEADERS if layout.environment.kind == "local" else (*HEADERS, HSTS)
+
+
+def _upstreams(layout: Layout, facts: Balancer) -> list[Upstream]:
+    found = []
+    for service in layout.phase.workloads:
+        for slot in SLOTS:
+            servers = tuple(
+                f"{one.address}:{one.port} weight={one.weight} max_fails={facts.max_fails} fail_timeout={facts.fail_timeout_s}s" for one in layout.of(service, slot)
+            )
+            found.append(Upstream(f"{service}_{slot}", servers))
+    return found
+
+
+def _servers(layout: Layout) -> list[Server]:
+    found = []
+    for kind in ("web", "api", "cdn"):
+        routes = [route for route in layout.platform.routes if route.domain == kind]
+        server_names = names.domains(layout.platform, layout.environment, kind)
+        if routes and server_names:
+            found.append(Server(" ".join(server_names), tuple(_location(layout, route) for route in routes)))
+    return found
+
+
+def _location(layout: Layout, route: Route) -> Location:
+    limit = layout.platform.limits[route.limit] if route.limit else None
+    immutable = (("Cache-Control", "public, max-age=31536000, immutable"),) if route.immutable else ()
+    return Location(
+        match=f"^~ {route.path}" if route.path != "/" else "/", service=route.service,
+        limit=route.limit or "", burst=limit.burst if limit else 0,
+        connect_s=route.timeouts.connect_s, send_s=route.timeouts.send_s, read_s=route.timeouts.read_s, body_mb=route.body_mb,
+        retry="error timeout http_502 http_503" + (" non_idempotent" if route.idempotent else ""),
+        # One more than there are servers, so that a request meets a living one even when all but one are dead.
+        tries=len(layout.of(route.service, "blue")) + 1,
+        websocket=route.websocket, headers=(*_headers(layout), *immutable),
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""layout → the release that hosts run: bundles, readiness checks, jobs, probes, gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from environments.certificates import Certificate
+from layout.model import SLOTS, Fixed, Instance, Layout
+from layout.release import Check, Command, GateLimits, Probe, ReleaseSpec, Target
+from templates import names
+from templates.nginx import PROBE_PORT
+from templates.render import bundles
+
+
+def spec(
+    layout: Layout, version: str, images: Mapping[str, str], secrets: Mapping[str, str], certificate: Certificate, home: Path
+) -> ReleaseSpec:
+    """The release of one layer. `home` is where this machine's own host folder lies."""
+    balancers = tuple(one for one in layout.fixed if one.name == "balancer")
+    used = {one.image for one in layout.fixed} | {layout.platform.services[one.service].image for one in layout.instances}
+    return ReleaseSpec(
+        stack=layout.stack,
+        version=version,
+        hosts={host: _target(layout, host, home) for host in layout.hosts},
+        bundles=bundles(layout, images, secrets, certificate),
+        images={name: images[name] for name in sorted(used)},
+        network={"name": names.network(layout.platform, layout.environment), "subnet": str(layout.environment.network)},
+        balancers=tuple(one.host for one in balancers),
+        flags=(f"phase{layout.phase.number}",) if layout.layer == "edge" else (),
+        checks={slot: _checks(layout, slot, balancers[0]) for slot in SLOTS} if balancers else {},
+        commands=_commands(layout),
+        probes=tuple(probe for balancer in balancers for probe in _probes(layout, balancer)),
+        gate=GateLimits(**layout.phase.gate.model_dump()),
+    )
+
+
+def _target(layout: Layout, host: str, home: Path) -> Target:
+    facts = layout.environment.hosts[host]
+    root = facts.root or (str(home / "hosts" / host) if facts.connection == "local" else "/var/lib/cmctl")
+    return Target(connection=facts.connection, address=str(facts.address), root=root, user=facts.user, port=facts.port, host_key=facts.host_key or "")
+
+
+def _checks(layout: Layout, slot: str, asker: Fixed) -> tuple[Check, ...]:
+    return tuple(
+        Check(
+            host=one.host, container=names.container(layout, one), asker_host=asker.host, asker=names.container(layout, asker),
+            url=f"http://{one.address}:{one.port}{layout.platform.services[one.service].ready}",
+        )
+        for one in layout.instances
+        if one.slot == slot
+    )  # fmt: skip
+
+
+def _commands(layout: Layout) -> tuple[Command, ...]:
+    return tuple(
+        Command(name=job.name, host=one.host, service=job.service, instance=one.name, command=job.command, when=job.when, timeout_s=job.timeout_s)
+        for job in layout.platform.jobs
+        if (one := _first(layout, job.service)) is not None
+    )
+
+
+def _first(layout: Layout, service: str) -> Instance | None:
+    return next(iter(layout.of(service, "blue")), None)
+
+
+def _probes(layout: Layout, balancer: Fixed) -> list[Probe]:
+    name = names.domains(layout.platform, layout.environment, "web")[0]
+    return [Probe(host=balancer.host, balancer=names.container(layout, balancer), url=f"http://127.0.0.1:{PROBE_PORT}{path}", name=name) for path in layout.platform.probes]
