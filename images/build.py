@@ -64,7 +64,7 @@ def base(report: Report) -> str:
         excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in SLIM]
         command = ["mmdebstrap", "--variant=minbase", "--mode=root", "--dpkgopt=force-unsafe-io", *excluded]
         command += ["--aptopt=APT::Install-Recommends false", f"--include={','.join(BASE_PACKAGES)}"]
-        command += ["--customize-hook=ln -sf /bin/busybox $1/usr/local/bin/wget", "--customize-hook=ln -sf python3 $1/usr/bin/python"]
+        command += ["--customize-hook=ln -sf python3 $1/usr/bin/python"]
         command += [_codename(), str(archive), *_sources()]
         _run(command, os.environ | {"TMPDIR": name}, "mmdebstrap")
         engine.docker(["import", str(archive), reference], timeout_s=300)

@@ -37,5 +37,5 @@ CATALOGUE = {
 # What the Debian base of all local builds holds.
 BASE_PACKAGES = (
     "busybox", "ca-certificates", "nginx-light", "prometheus", "prometheus-node-exporter", "prometheus-redis-exporter",
-    "python3-minimal", "libpython3-stdlib", "redis-server",
+    "python3-minimal", "libpython3-stdlib", "redis-server", "wget",
 )  # fmt: skip

@@ -49,12 +49,20 @@ class Check(Part):
     url: str
 
 
+class Ready(Part):
+    """A container that is never in a slot is ready when `command`, run inside it, ends with 0. `reload` makes it read its files anew."""
+
+    host: str
+    container: str
+    command: tuple[str, ...]
+    reload: tuple[str, ...] = ()
+
+
 class Command(Part):
-    """A one-off command in the new version's image of `service`, with the settings of its `instance`, on `host`."""
+    """A one-off command in the new version: run inside `instance` of the new slot, which has no user traffic yet, on `host`."""
 
     name: str
     host: str
-    service: str
     instance: str
     command: tuple[str, ...]
     when: Literal["before-switch", "after-switch"]
@@ -96,6 +104,7 @@ class ReleaseSpec(Part):
     network: dict[str, str]
     balancers: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    ready: tuple[Ready, ...] = ()
     checks: dict[Literal["blue", "green"], tuple[Check, ...]] = {}
     commands: tuple[Command, ...] = ()
     probes: tuple[Probe, ...] = ()

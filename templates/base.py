@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from environments.certificates import Certificate
 from layout.model import Fixed, Layout
-from layout.place import HTTP, HTTPS
 from templates import compose, nginx, prometheus, redis, secrets as secret_values
-from templates.compose import NOBODY, REDIS_USER, APP_USER, Service, fetch, hardened, health, mounts, secret
+from templates.compose import APP_USER, NOBODY, REDIS_USER, Service, hardened, health, mounts, secret
 
-LIVE = "../../../live"
+LIVE = "../live"
+# How a container reads its configuration anew without a restart.
+RELOAD = {"nginx": ("sh", "-c", "kill -HUP $(cat /tmp/nginx.pid)"), "prometheus": ("sh", "-c", "kill -HUP $(pidof prometheus)")}
+PING = 'REDISCLI_AUTH="$(cut -d" " -f2 /run/secrets/redis-auth)" redis-cli ping | grep -q PONG'
+
+
+def ready_command(one: Fixed) -> tuple[str, ...]:
+    """The command that ends with 0 inside a container when it can serve; its health check is the same."""
+    urls = {
+        "nginx": f"http://127.0.0.1:{nginx.STATUS_PORT}/livez",
+        "prometheus": f"http://127.0.0.1:{one.port}/-/ready",
+        "node-exporter": f"http://127.0.0.1:{one.port}/",
+        "redis-exporter": f"http://127.0.0.1:{one.port}/health",
+    }
+    if one.image == "redis":
+        return ("sh", "-c", PING)
+    if one.image == "mongo":
+        return ("busybox", "nc", "-w", "2", "127.0.0.1", str(one.port), "-e", "true")
+    return ("wget", "-q", "-t", "1", "-T", "4", "-O", "/dev/null", urls[one.image])
 
 
 class Base:
@@ -24,7 +42,7 @@ class Base:
         self.volumes: list[str] = []
         for one in layout.fixed:
             if one.host == host:
-                self.services[one.name] = self._add(one)
+                self.services[one.name] = self._add(one) | health(*(part.replace("$", "$$") for part in ready_command(one)), start_s=5)
 
     def _add(self, one: Fixed) -> Service:
         makers = {"edge": self._edge, "balancer": self._balancer, "mongo": self._mongo, "prometheus": self._prometheus, "redis-exporter": self._redis_exporter}
@@ -36,19 +54,19 @@ class Base:
         self.files[f"base/{one.name}/nginx.conf"] = text
         self.files[f"base/{one.name}/chain.pem"] = self.certificate.chain
         self.secret_files["base/secrets/tls-key"] = self.certificate.key
-        service = hardened(self.layout, one, self.images, APP_USER) | {"command": ["nginx", "-g", "daemon off;"], "stop_signal": "SIGQUIT", "stop_grace_period": "15s"}
-        folder = f"./{one.name}"
-        service |= mounts({folder: "/etc/cmctl/nginx", **extra})
+        service = hardened(self.layout, one, self.images, APP_USER) | {"stop_signal": "SIGQUIT", "stop_grace_period": "15s"}
+        service |= mounts({f"./{one.name}": "/etc/cmctl/nginx", **extra})
         service["command"] = ["nginx", "-c", "/etc/cmctl/nginx/nginx.conf", "-e", "/dev/stderr", "-g", "daemon off;"]
         service |= secret("tls-key")
-        return service | fetch(f"http://127.0.0.1:{nginx.STATUS_PORT}/livez", start_s=5)
+        # nginx.conf is read anew by a reload; a certificate or key is a new container.
+        return self._marked(service, self.certificate.chain, self.certificate.key)
 
     def _balancer(self, one: Fixed) -> Service:
-        return self._nginx(one, nginx.balancer(self.layout, one), {LIVE: "/etc/cmctl/live"})
+        return self._nginx(one, nginx.balancer(self.layout), {LIVE: "/etc/cmctl/live"})
 
     def _edge(self, one: Fixed) -> Service:
         self.files["base/edge/authority.pem"] = self.certificate.authority
-        return self._nginx(one, nginx.edge(self.layout, one), {LIVE: "/etc/cmctl/live"})
+        return self._nginx(one, nginx.edge(self.layout), {LIVE: "/etc/cmctl/live"})
 
     def _redis(self, one: Fixed) -> Service:
         kind = "sessions" if one.name.endswith("sessions") else "cache"
@@ -58,14 +76,13 @@ class Base:
         service = hardened(self.layout, one, self.images, REDIS_USER) | {"command": ["redis-server", "/etc/cmctl/redis/redis.conf"], "stop_grace_period": "30s"}
         service |= mounts({f"./{one.name}": "/etc/cmctl/redis"}) | secret("redis-auth")
         service["volumes"].append({"type": "volume", "source": one.name, "target": "/data"})
-        ping = 'REDISCLI_AUTH="$$(cut -d" " -f2 /run/secrets/redis-auth)" redis-cli ping | grep -q PONG'
-        return service | {"entrypoint": []} | health("sh", "-c", ping, start_s=5)
+        return self._marked(service | {"entrypoint": []}, self.files[f"base/{one.name}/redis.conf"], self.secret_files["base/secrets/redis-auth"])
 
     def _mongo(self, one: Fixed) -> Service:
         self.volumes.append(one.name)
         service = hardened(self.layout, one, self.images, APP_USER) | {"stop_grace_period": "30s"}
         service["volumes"] = [{"type": "volume", "source": one.name, "target": "/data"}]
-        return service | health("busybox", "nc", "-z", "127.0.0.1", str(one.port), start_s=5)
+        return service
 
     def _prometheus(self, one: Fixed) -> Service:
         self.files["base/prometheus/prometheus.yml"] = prometheus.conf(self.layout)
@@ -75,22 +92,25 @@ class Base:
         service = hardened(self.layout, one, self.images, NOBODY) | {"command": flags, "stop_grace_period": "30s"}
         service |= mounts({"./prometheus": "/etc/cmctl/prometheus"})
         service["volumes"].append({"type": "volume", "source": one.name, "target": "/prometheus"})
-        return service | fetch(f"http://127.0.0.1:{one.port}/-/ready")
+        return service
 
     def _node_exporter(self, one: Fixed) -> Service:
         flags = ["--path.procfs=/host/proc", "--path.sysfs=/host/sys", "--path.rootfs=/host/root", f"--web.listen-address=:{one.port}"]
         service = hardened(self.layout, one, self.images, NOBODY) | {"command": flags}
         service |= mounts({"/proc": "/host/proc", "/sys": "/host/sys", "/": "/host/root"})
-        return service | fetch(f"http://127.0.0.1:{one.port}/", start_s=5)
+        return service
 
     def _redis_exporter(self, one: Fixed) -> Service:
         self.secret_files["base/secrets/redis-passwords"] = secret_values.redis_exporter_passwords(self.layout, self.values)
         service = hardened(self.layout, one, self.images, APP_USER)
         service["command"] = ["--redis.addr=", "--redis.password-file=/run/secrets/redis-passwords", f"--web.listen-address=:{one.port}"]
-        return service | secret("redis-passwords") | fetch(f"http://127.0.0.1:{one.port}/health", start_s=5)
+        return self._marked(service | secret("redis-passwords"), self.secret_files["base/secrets/redis-passwords"])
+
+    def _marked(self, service: Service, *texts: str) -> Service:
+        """A label that changes with files the container reads only at its start, so that compose makes it anew then."""
+        mark = hashlib.sha256("\0".join((self.layout.stack, *texts)).encode()).hexdigest()[:8]
+        return service | {"labels": service["labels"] | {"io.cmctl.files": mark}}
 
     def compose(self) -> str:
         return compose.document(self.layout, "base", self.services, tuple(self.volumes)) if self.services else ""
 
-
-__all__ = ["HTTP", "HTTPS", "Base"]

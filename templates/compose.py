@@ -70,7 +70,7 @@ def health(*command: str, start_s: int = 20) -> Service:
 
 
 def fetch(url: str, start_s: int = 20) -> Service:
-    return health("wget", "-q", "-T", "4", "-O", "/dev/null", url, start_s=start_s)
+    return health("wget", "-q", "-t", "1", "-T", "4", "-O", "/dev/null", url, start_s=start_s)
 
 
 def mounts(files: Mapping[str, str]) -> Service:

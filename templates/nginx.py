@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from layout import addresses
-from layout.model import SLOTS, Fixed, Layout
+from layout.model import SLOTS, Layout
 from layout.place import HTTP, HTTPS
 from phases.model import Balancer, Route
 from templates import engine, names
@@ -52,7 +52,7 @@ class Server:
     locations: tuple[Location, ...]
 
 
-def balancer(layout: Layout, one: Fixed) -> str:
+def balancer(layout: Layout) -> str:
     """nginx.conf of a phase's load balancer."""
     facts = layout.phase.balancer
     if facts is None:
@@ -65,18 +65,17 @@ def balancer(layout: Layout, one: Fixed) -> str:
         upstreams=_upstreams(layout, facts),
         limits=[(name, limit.rate_per_s) for name, limit in layout.platform.limits.items()],
         servers=_servers(layout),
-        own_address=one.address,
         probe_port=PROBE_PORT,
     )
 
 
-def edge(layout: Layout, one: Fixed) -> str:
+def edge(layout: Layout) -> str:
     """nginx.conf of the local edge, which stands where Cloudflare stands: TLS, client addresses, and which phase is live."""
     environment = layout.environment
     origins = [
         Upstream(f"phase{number}", (f"{addresses.fixed(environment, number, 'balancer')}:{HTTPS}",)) for number in range(3)
     ]
-    return engine.text("edge.conf.j2", **_shared(layout), origins=origins, own_address=one.address)
+    return engine.text("edge.conf.j2", **_shared(layout), origins=origins)
 
 
 def _shared(layout: Layout) -> dict[str, object]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from environments.certificates import Certificate
 from layout.model import SLOTS, Fixed, Instance, Layout
-from layout.release import Check, Command, GateLimits, Probe, ReleaseSpec, Target
-from templates import names
+from layout.release import Check, Command, GateLimits, Probe, Ready, ReleaseSpec, Target
+from templates import base, names
 from templates.nginx import PROBE_PORT
 from templates.render import bundles
 
@@ -28,6 +28,7 @@ def spec(
         network={"name": names.network(layout.platform, layout.environment), "subnet": str(layout.environment.network)},
         balancers=tuple(one.host for one in balancers),
         flags=(f"phase{layout.phase.number}",) if layout.layer == "edge" else (),
+        ready=_ready(layout),
         checks={slot: _checks(layout, slot, balancers[0]) for slot in SLOTS} if balancers else {},
         commands=_commands(layout),
         probes=tuple(probe for balancer in balancers for probe in _probes(layout, balancer)),
@@ -52,9 +53,15 @@ def _checks(layout: Layout, slot: str, asker: Fixed) -> tuple[Check, ...]:
     )  # fmt: skip
 
 
+def _ready(layout: Layout) -> tuple[Ready, ...]:
+    return tuple(
+        Ready(host=one.host, container=names.container(layout, one), command=base.ready_command(one), reload=base.RELOAD.get(one.image, ())) for one in layout.fixed
+    )
+
+
 def _commands(layout: Layout) -> tuple[Command, ...]:
     return tuple(
-        Command(name=job.name, host=one.host, service=job.service, instance=one.name, command=job.command, when=job.when, timeout_s=job.timeout_s)
+        Command(name=job.name, host=one.host, instance=one.name, command=job.command, when=job.when, timeout_s=job.timeout_s)
         for job in layout.platform.jobs
         if (one := _first(layout, job.service)) is not None
     )

@@ -1,0 +1,84 @@
+"""Bundles on a host: brought as one archive, secret files in folders of their owner alone."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+
+from errors import CmctlError
+from hosts.connection import output
+from hosts.fleet import Host
+from layout.release import Bundle, ReleaseSpec
+
+RECORD = "release.json"
+# $1 folder of the release: unpacked beside it, then renamed whole
+UNPACK = """
+umask 022; rm -rf "$1.new"; mkdir -p "$1.new" && tar -x -C "$1.new" -f - || exit 1
+for folder in "$1.new/secrets" "$1.new/base/secrets"; do [ -d "$folder" ] && chmod 700 "$folder"; done
+chmod 600 "$1.new/secrets.json"; sync -f "$1.new"; rm -rf "$1"; mv "$1.new" "$1"
+"""
+# $1 release folder, $2 base folder: the base's files are replaced one by one, because the folder is mounted
+PLACE_BASE = """
+mkdir -p "$2"; cd "$1/base" || exit 1
+find . -type d | while read -r d; do mkdir -p "$2/$d"; done
+[ -d "$2/secrets" ] && chmod 700 "$2/secrets"
+find . -type f | while read -r f; do cmp -s "$f" "$2/$f" || { cp -p "$f" "$2/$f.new" && mv "$2/$f.new" "$2/$f" && echo "$f"; }; done
+cd "$2" && find . -type f | while read -r f; do [ -e "$1/base/$f" ] || rm -f "$f"; done; sync -f .
+"""
+# $1 folder of releases, $2 how many to keep, $3 release ids in use
+PRUNE = """
+cd "$1" || exit 0; ls -1t | tail -n +$(($2 + 1)) | while read -r id; do case " $3 " in *" $id "*) ;; *) rm -rf "$id" ;; esac; done
+"""
+KEEP = 5
+
+
+def archive(spec: ReleaseSpec, bundle: Bundle) -> bytes:
+    """A tar of a host's bundle and of the record that a rollback is rebuilt from.
+
+    Secret files are readable inside their 0700 folder, because a container's user reads them through its mount.
+    """
+    record = spec.model_dump(mode="json", exclude={"bundles": {host: {"secret_files"} for host in spec.bundles}})
+    secrets = {host: one.secret_files for host, one in spec.bundles.items()}
+    files = dict(bundle.files) | dict(bundle.secret_files)
+    files |= {RECORD: json.dumps(record, sort_keys=True), "secrets.json": json.dumps(secrets, sort_keys=True)}
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for path, text in sorted(files.items()):
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(text.encode()), 0o644
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return data.getvalue()
+
+
+async def upload(host: Host, spec: ReleaseSpec, release_id: str) -> None:
+    data = archive(spec, spec.bundles[host.name])
+    await output(host.connection, ["sh", "-c", UNPACK, "unpack", host.paths.release(release_id)], stdin=data, timeout_s=120, what="bringing the bundle")
+
+
+async def place_base(host: Host, release_id: str) -> list[str]:
+    """Make the base folder equal to the release's; returns the files that changed."""
+    text = await output(host.connection, ["sh", "-c", PLACE_BASE, "place", host.paths.release(release_id), host.paths.base], what="placing the base files")
+    return [line.removeprefix("./") for line in text.splitlines()]
+
+
+async def stored(host: Host, release_id: str) -> ReleaseSpec:
+    """The release as it was deployed. Raises CmctlError when the host has not kept it."""
+    record = await host.connection.read(f"{host.paths.release(release_id)}/{RECORD}")
+    secrets = await host.connection.read(f"{host.paths.release(release_id)}/secrets.json")
+    if record is None or secrets is None:
+        raise CmctlError(f"release {release_id} is not kept on {host.name}", hint="cmctl status lists the kept releases")
+    data = json.loads(record)
+    for name, files in json.loads(secrets).items():
+        data["bundles"][name]["secret_files"] = files
+    return ReleaseSpec.model_validate(data)
+
+
+async def prune(host: Host, used: set[str]) -> None:
+    await host.connection.run(["sh", "-c", PRUNE, "prune", f"{host.paths.folder}/releases", str(KEEP), " ".join(sorted(used))])
+
+
+async def kept(host: Host) -> list[str]:
+    """Ids of the releases on the host, newest first."""
+    done = await host.connection.run(["ls", "-1t", f"{host.paths.folder}/releases"])
+    return [line for line in done.stdout.split() if not line.endswith(".new")]

@@ -1,0 +1,54 @@
+"""hosts/ for callers without an event loop: one call, one loop. Ctrl-C and SIGTERM cancel what runs, which then takes itself back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from hosts import checks, observe, removal, rollback, transaction
+from hosts.events import Outcome, Report, silent
+from hosts.fleet import connect
+from hosts.observe import Observed
+from layout.release import ReleaseSpec, Target
+
+Value = TypeVar("Value")
+
+
+def apply_now(spec: ReleaseSpec, report: Report = silent) -> Outcome:
+    return _run(transaction.apply(spec, report))
+
+
+def rollback_now(stack: str, targets: dict[str, Target], to: str | None = None, report: Report = silent) -> tuple[Outcome, ReleaseSpec]:
+    return _run(rollback.rollback(stack, targets, to, report))
+
+
+def observe_now(stack: str, targets: dict[str, Target]) -> dict[str, Observed]:
+    return _run(observe.observe(stack, targets))
+
+
+def files_now(stack: str, targets: dict[str, Target]) -> dict[str, dict[str, str]]:
+    return _run(observe.files(stack, targets))
+
+
+def remove_now(stack: str, targets: dict[str, Target], network: str, *, keep_volumes: bool = False) -> Outcome:
+    return _run(removal.remove(stack, targets, network, keep_volumes=keep_volumes))
+
+
+def facts_now(name: str, target: Target) -> dict[str, str]:
+    """Engine version, memory, CPUs and system of one host."""
+    return _run(checks.address_facts(connect("facts", {name: target})[name]))
+
+
+def _run(work: Coroutine[Any, Any, Value]) -> Value:
+    async def main() -> Value:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(work)
+        with contextlib.suppress(ValueError, RuntimeError):  # only the main thread may have handlers
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, task.cancel)
+        return await task
+
+    return asyncio.run(main())

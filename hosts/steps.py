@@ -1,0 +1,221 @@
+"""The steps of a release, one function each. A step acts on all hosts and answers with a sentence; it fails by a CmctlError."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from errors import CmctlError
+from hosts import bundles, checks, containers, detached, flags
+from hosts import state as states
+from hosts import watch as watching
+from hosts.connection import output
+from hosts.fleet import Host, each
+from layout.release import Check, Command, Ready
+
+if TYPE_CHECKING:
+    from hosts.transaction import Run
+
+BASE_READY_S = 60
+READY_POLL_S = 0.25
+PROBES = 3
+PROBE_S = 5
+# wget ends with 1 when the answer is 4xx or 5xx or none comes
+ASK = 'for url in "$@"; do wget -q -t 1 -T 3 -O /dev/null "$url" || echo "$url"; done'
+NGINX_TEST = ("nginx", "-t", "-q", "-e", "/dev/stderr", "-c", "/etc/cmctl/nginx/nginx.conf")
+
+
+async def check(run: Run) -> str:
+    await checks.check(run.hosts, run.spec)
+    return "disk, engine, images and ports are as needed"
+
+
+async def upload(run: Run) -> str:
+    await each(run.hosts, lambda host: bundles.upload(host, run.spec, run.release))
+    return f"{sum(len(bundle.files) + len(bundle.secret_files) for bundle in run.spec.bundles.values())} files"
+
+
+async def validate(run: Run) -> str:
+    """The real nginx and the real compose read the new files before anything runs with them."""
+    await each(run.hosts, lambda host: _validate(run, host))
+    return "compose and nginx accept the files"
+
+
+async def _validate(run: Run, host: Host) -> None:
+    folder = f"{host.paths.release(run.release)}/base"
+    files = run.spec.bundles[host.name].files
+    if "base/compose.yaml" in files:
+        await output(host.connection, [*host.compose, "-f", f"{folder}/compose.yaml", "config", "-q"], what="docker compose config")
+    for name in sorted({path.split("/")[1] for path in files if path.endswith("/nginx.conf")}):
+        mounts = ["-v", f"{folder}/{name}:/etc/cmctl/nginx:ro", "-v", f"{folder}/secrets/tls-key:/run/secrets/tls-key:ro"]
+        limits = ["--network", "none", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--pull", "never"]  # noqa: S108 - in the container
+        command = ["docker", "run", "--rm", *limits, *mounts, "--entrypoint", NGINX_TEST[0], run.spec.images["nginx"], *NGINX_TEST[1:]]
+        await output(host.connection, command, what=f"nginx -t on the new {name}/nginx.conf")
+
+
+async def base(run: Run) -> str:
+    """The containers that are never in a slot: only what differs is touched; configuration alone is a reload."""
+    changed = await each(run.hosts, lambda host: _base(run, host))
+    await base_ready(run)
+    files = sorted({path for paths in changed.values() for path in paths})
+    return f"changed: {', '.join(files)}" if files else "as declared"
+
+
+async def _base(run: Run, host: Host) -> list[str]:
+    await containers.ensure_network(host, run.spec.network["name"], run.spec.network["subnet"])
+    await host.connection.run(["mkdir", "-p", host.paths.live])
+    before = {one.name for one in await containers.listed(host, run.spec.stack) if one.state == "running"}
+    changed = await bundles.place_base(host, run.release)
+    if "base/compose.yaml" in run.spec.bundles[host.name].files:
+        await containers.up(host, run.lease, f"{run.spec.stack}-base", f"{host.paths.base}/compose.yaml")
+    await reload(run.spec.ready, host, changed, before)
+    return changed
+
+
+async def reload(ready: tuple[Ready, ...], host: Host, changed: list[str], before: set[str]) -> None:
+    """Make containers that were running before read their changed files anew."""
+    folders = {path.split("/")[0] for path in changed if "/" in path}
+    for one in ready:
+        name = next((folder for folder in folders if one.container.endswith(f"-base-{folder}")), None)
+        if one.host == host.name and one.reload and name and one.container in before:
+            await containers.inside(host, one.container, one.reload)
+
+
+async def base_ready(run: Run) -> None:
+    end = time.monotonic() + BASE_READY_S
+    waiting = list(run.spec.ready)
+    while waiting:
+        answers = await asyncio.gather(*(containers.inside(run.hosts[one.host], one.container, one.command) for one in waiting))
+        failed = [(one, answer) for one, answer in zip(waiting, answers, strict=True) if answer.code]
+        waiting = [one for one, _ in failed]
+        if waiting and time.monotonic() > end:
+            one, answer = failed[0]
+            lines = await containers.last_lines(run.hosts[one.host], one.container)
+            said = f"{' '.join(one.command)}: exit {answer.code} {answer.stderr.strip()}"
+            raise CmctlError(f"{one.container} is not ready after {BASE_READY_S} s", why=f"{said}\n{lines}")
+        if waiting:
+            await asyncio.sleep(READY_POLL_S)
+
+
+async def start(run: Run) -> str:
+    await each(run.hosts, lambda host: _start(run, host))
+    return f"slot {run.slot}"
+
+
+async def _start(run: Run, host: Host) -> None:
+    if f"{run.slot}/compose.yaml" in run.spec.bundles[host.name].files:
+        await containers.up(host, run.lease, f"{run.spec.stack}-{run.slot}", f"{host.paths.release(run.release)}/{run.slot}/compose.yaml")
+
+
+async def ready(run: Run) -> str:
+    """Every instance of the new slot answers its ready path, asked from the load balancer's place."""
+    limit = run.spec.gate.ready_s
+    begun = time.monotonic()
+    waiting = run.spec.checks[run.slot]
+    while waiting:
+        waiting = await not_ready(run, waiting)
+        dead = await _dead(run, waiting)
+        if waiting and (dead or time.monotonic() - begun > limit):
+            one = dead or waiting[0]
+            why = await containers.last_lines(run.hosts[one.host], one.container)
+            raise CmctlError(f"{one.container} never got ready ({time.monotonic() - begun:.0f} s of {limit} s)", why=why, read="runbooks/app-not-ready.md")
+        if waiting:
+            await asyncio.sleep(READY_POLL_S)
+    return f"{len(run.spec.checks[run.slot])} instances after {time.monotonic() - begun:.1f} s"
+
+
+async def not_ready(run: Run, wanted: tuple[Check, ...]) -> tuple[Check, ...]:
+    """Those of `wanted` that do not answer yet; one question per asking container."""
+    silent: set[str] = set()
+    for host, asker in sorted({(one.asker_host, one.asker) for one in wanted}):
+        urls = [one.url for one in wanted if (one.asker_host, one.asker) == (host, asker)]
+        done = await run.hosts[host].connection.run(["docker", "exec", asker, "sh", "-c", ASK, "ask", *urls], timeout_s=5 + 4 * len(urls))
+        silent |= set(urls) if done.code else set(done.stdout.split())
+    return tuple(one for one in wanted if one.url in silent)
+
+
+async def _dead(run: Run, waiting: tuple[Check, ...]) -> Check | None:
+    """An instance that has ended or keeps restarting will not get ready any more."""
+    for host in {one.host for one in waiting}:
+        states_now = {one.name: one for one in await containers.listed(run.hosts[host], run.spec.stack)}
+        for one in waiting:
+            found = states_now.get(one.container)
+            if one.host == host and found and found.state in {"exited", "dead", "restarting"}:
+                return one
+    return None
+
+
+async def jobs_before(run: Run) -> str:
+    return await _jobs(run, "before-switch")
+
+
+async def jobs_after(run: Run) -> str:
+    return await _jobs(run, "after-switch")
+
+
+async def _jobs(run: Run, when: str) -> str:
+    wanted = [command for command in run.spec.commands if command.when == when]
+    for command in wanted:
+        await _job(run, command)
+    return ", ".join(command.name for command in wanted) or "none declared"
+
+
+async def _job(run: Run, command: Command) -> None:
+    container = f"{run.spec.stack}-{run.slot}-{command.instance}"
+    argv = ["docker", "exec", container, *command.command]
+    try:
+        await detached.run(run.hosts[command.host], run.lease, f"job-{command.name}", argv, command.timeout_s)
+    except CmctlError as error:
+        raise CmctlError(f"job {command.name} failed", why=error.why or error.what, hint="mend the job; it must suit the old and the new version") from error
+
+
+async def switch(run: Run) -> str:
+    wanted = flags.of(run.slot) if run.slotted else run.spec.flags
+    hosts = [run.hosts[name] for name in (run.spec.balancers or run.hosts)]
+    await asyncio.gather(*(flags.write(host, run.lease, wanted) for host in hosts))
+    run.moved_s = time.monotonic() - run.started
+    return f"traffic goes to {run.slot if run.slotted else ', '.join(wanted)}"
+
+
+async def probe(run: Run) -> str:
+    """Requests of our own through every load balancer, so that an idle platform is tested too."""
+    for one in run.spec.probes:
+        for _ in range(PROBES):
+            await _probe(run.hosts[one.host], one.balancer, one.url, one.name)
+    return f"{len(run.spec.probes) * PROBES} requests answered"
+
+
+async def _probe(host: Host, balancer: str, url: str, name: str) -> None:
+    done = await containers.inside(host, balancer, ["wget", "-q", "-t", "1", "-T", str(PROBE_S), "--header", f"Host: {name}", "-O", "/dev/null", url])
+    if done.code:
+        lines = await containers.last_lines(host, balancer, 5)
+        raise CmctlError(f"{url} for {name} is not answered well through {balancer}", why=f"{done.stderr.strip()}\n{lines}")
+
+
+async def watch(run: Run) -> str:
+    verdict = await watching.watch(run.balancers(), run.slot, run.spec.gate)
+    run.evidence = verdict.evidence
+    if verdict.answer == "fail":
+        raise CmctlError(f"the gate says no: {verdict.evidence}", why=f"within {run.spec.gate.window_s} s on slot {run.slot}")
+    if verdict.answer == "unknown":
+        run.evidence += "; judged by its own probes"
+    return run.evidence
+
+
+async def passed(run: Run) -> str:
+    """From here on an interrupted release is finished, not taken back."""
+    return run.release
+
+
+async def settle(run: Run) -> str:
+    """The new truth on every host; the former slot stays warm for the way back."""
+    from hosts.recovery import finish
+    from hosts.transaction import entry
+
+    await finish(run.hosts, run.lease, {name: entry(run, name, "settle", passed=True) for name in run.hosts})
+    warm = [slot for one in run.former.values() if one for slot in one.slots if slot != run.slot]
+    return f"{run.release} is current" + (f"; {warm[0]} stays warm for {run.spec.gate.keep_warm_s} s" if warm and run.slotted else "")
+
+
+__all__ = ["states"]

@@ -1,0 +1,31 @@
+"""`python -m stacks.provider`: the program behind stacks/provider/bin/pulumi-resource-cmctl."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from stacks.provider.door import door
+from stacks.provider.engine_log import EngineLog
+from stacks.provider.host import Host
+from stacks.provider.password import Password
+from stacks.provider.release import Release
+from stacks.provider.server import serve
+from stacks.provider.service import Provider
+from stacks.provider.tasks import Tasks
+
+
+def main() -> int:
+    tasks, log = Tasks(), EngineLog()
+    log.connect(sys.argv[1] if len(sys.argv) > 1 else "")
+    resources = {
+        "cmctl:index:Host": Host(door, tasks),
+        "cmctl:index:Release": Release(door, tasks),
+        "cmctl:index:Password": Password(),
+    }
+    return serve(Provider(resources, tasks, log), tasks)
+
+
+if __name__ == "__main__":
+    # Threads of gRPC may still wait for an engine that is gone; nothing of ours is left to do.
+    os._exit(main())
