@@ -42,4 +42,6 @@ class Password(pulumi.CustomResource):
 
     def __init__(self, name: str, *, generation: int = 1, opts: pulumi.ResourceOptions | None = None) -> None:
         hidden = pulumi.ResourceOptions(additional_secret_outputs=["value"])
-        super().__init__("cmctl:index:Password", name, {"generation": generation, "value": None}, pulumi.ResourceOptions.merge(hidden, opts))
+        super().__init__(
+            "cmctl:index:Password", name, {"generation": generation, "value": None}, pulumi.ResourceOptions.merge(hidden, opts)
+        )

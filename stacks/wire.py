@@ -14,7 +14,9 @@ import errors
 from errors import CmctlError
 
 MARK = " #cmctl "
-KINDS = {kind.__name__: kind for kind in (CmctlError, *CmctlError.__subclasses__())}
+KINDS: dict[str, type[CmctlError]] = {
+    kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CmctlError)
+}
 
 
 def encode(text: str, payload: Mapping[str, Any]) -> str:

@@ -1,4 +1,7 @@
 ARG BASE
+ARG TOOLS
+FROM ${TOOLS} AS tools
 FROM ${BASE}
+COPY --from=tools /bin/busybox /usr/local/bin/wget
 USER 10001:10001
-ENTRYPOINT ["prometheus-redis-exporter"]
+ENTRYPOINT ["/redis_exporter"]

@@ -10,6 +10,7 @@ from stacks.provider.engine_log import EngineLog
 from stacks.provider.host import Host
 from stacks.provider.password import Password
 from stacks.provider.release import Release
+from stacks.provider.resource import Resource
 from stacks.provider.server import serve
 from stacks.provider.service import Provider
 from stacks.provider.tasks import Tasks
@@ -18,7 +19,7 @@ from stacks.provider.tasks import Tasks
 def main() -> int:
     tasks, log = Tasks(), EngineLog()
     log.connect(sys.argv[1] if len(sys.argv) > 1 else "")
-    resources = {
+    resources: dict[str, Resource] = {
         "cmctl:index:Host": Host(door, tasks),
         "cmctl:index:Release": Release(door, tasks),
         "cmctl:index:Password": Password(),

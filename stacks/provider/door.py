@@ -42,7 +42,7 @@ class Door(Protocol):
     async def remove(self, spec: ReleaseSpec, *, keep_volumes: bool) -> None: ...
 
     async def facts(self, name: str, target: Target) -> Mapping[str, Any]:
-        """engine (version), os, memory_mb, cpus of a host. Raises Unreachable when it or its engine does not answer."""
+        """Engine (version), os, memory_mb, cpus of a host. Raises Unreachable when it or its engine does not answer."""
 
 
 @cache

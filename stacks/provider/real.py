@@ -59,7 +59,11 @@ def _problems(record: ReleaseSpec, seen: Mapping[str, Observed]) -> dict[str, di
             found[name] = {"cmctl": "nothing of this stack is on the host"}
             continue
         states = {container.name: "unhealthy" if "unhealthy" in container.status else container.state for container in one.containers}
-        bad = {want: states.get(want, "missing") for want in sorted(transaction.expected(record, name, one.state)) if states.get(want) != "running"}
+        bad = {
+            want: states.get(want, "missing")
+            for want in sorted(transaction.expected(record, name, one.state))
+            if states.get(want) != "running"
+        }
         if bad:
             found[name] = bad
     return found

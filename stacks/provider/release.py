@@ -61,7 +61,11 @@ class Release:
             return None
         plain, secret = split(running.spec)
         kept = {key: inputs[key] for key in NOT_RELEASED}
-        outputs = {"release": running.release, "slot": running.slot, "problems": {host: dict(states) for host, states in running.problems.items()}}
+        outputs = {
+            "release": running.release,
+            "slot": running.slot,
+            "problems": {host: dict(states) for host, states in running.problems.items()},
+        }
         return Found({**plain, **kept, SECRET: secret}, {**old, **outputs})
 
     def delete(self, inputs: Values, report: Report) -> None:

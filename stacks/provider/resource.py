@@ -15,7 +15,8 @@ Values = Mapping[str, Any]
 @dataclass(frozen=True)
 class Difference:
     """`inputs`: path → kind between old and new inputs; `state`: the same for what is not as it was left; `replaces`: paths
-    that ask for a new resource."""
+    that ask for a new resource.
+    """
 
     inputs: Mapping[str, Kind] = field(default_factory=dict)
     state: Mapping[str, Kind] = field(default_factory=dict)

@@ -27,7 +27,7 @@ def serve(servicer: provider_pb2_grpc.ResourceProviderServicer, tasks: Tasks) ->
         ThreadPoolExecutor(16),
         options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)],
     )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     stopping = threading.Event()

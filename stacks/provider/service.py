@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 import grpc
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from errors import CmctlError
@@ -131,7 +131,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def _resource(self, urn: str) -> Resource:
-        kind = urn.split("::")[2].split("$")[-1]
+        kind = urn.split("::")[2].rpartition("$")[2]
         if kind not in self._resources:
             raise CmctlError(f"cmctl's provider has no resource {kind}", why=f"it has {', '.join(sorted(self._resources))}")
         return self._resources[kind]

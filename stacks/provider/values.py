@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf import json_format, struct_pb2
+from google.protobuf import json_format, struct_pb2  # type: ignore[import-untyped]
 
 # What the engine sends and expects for a value that is not known before the update has run.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"

@@ -1,0 +1,67 @@
+"""Exchange rates with a date: those of the price book first, else the European Central Bank's history that is installed with the tool."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from costs.money import Money
+from costs.price import Rate
+from errors import BadInput
+
+ECB = "European Central Bank reference rates"
+
+
+@dataclass(frozen=True)
+class Converted:
+    """`money` after conversion at `rate` of `as_of`. Same currency: rate 1, no source."""
+
+    money: Money
+    rate: Decimal
+    as_of: datetime.date | None
+    source: str
+
+
+def convert(money: Money, currency: str, rates: tuple[Rate, ...] = (), *, on: datetime.date | None = None) -> Converted:
+    """`money` in `currency`, at the newest rate not younger than `on`. Raises BadInput where no rate is known."""
+    if money.currency == currency:
+        return Converted(money, Decimal(1), None, "")
+    own = _own(money.currency, currency, rates)
+    if own is not None:
+        return Converted(Money(money.amount * own[0], currency), *own)
+    rate, as_of = _ecb(money.currency, currency, on)
+    return Converted(Money(money.amount * rate, currency), rate, as_of, ECB)
+
+
+def _own(base: str, quote: str, rates: tuple[Rate, ...]) -> tuple[Decimal, datetime.date, str] | None:
+    for one in rates:
+        if (one.base, one.quote) == (base, quote):
+            return one.rate, one.as_of, one.source
+        if (one.base, one.quote) == (quote, base):
+            return 1 / one.rate, one.as_of, one.source
+    return None
+
+
+@cache
+def _history() -> Any:
+    from currency_converter import CurrencyConverter  # noqa: PLC0415 - 0.15 s that only a second currency needs
+
+    return CurrencyConverter(decimal=True, fallback_on_wrong_date=True, fallback_on_missing_rate=True, fallback_on_missing_rate_method="last_known")
+
+
+@cache
+def _ecb(base: str, quote: str, on: datetime.date | None) -> tuple[Decimal, datetime.date]:
+    history = _history()
+    unknown = [code for code in (base, quote) if code not in history.currencies]
+    if unknown:
+        raise BadInput(
+            f"no exchange rate for {' and '.join(unknown)}",
+            why=f"{base} and {quote} are mixed, the price book has no rate for them, and the central bank publishes none",
+            hint="add `rates: [{base: …, quote: …, rate: …, as_of: …, source: …}]` to the price book",
+        )
+    last = min(history.bounds[code].last_date for code in (base, quote) if code != "EUR")
+    day = min(on, last) if on else last
+    return Decimal(history.convert(1, base, quote, date=day)), day

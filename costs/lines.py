@@ -1,0 +1,162 @@
+"""One line of an estimate: quantity × price, with low, typical and high where usage is a guess."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+from costs import books
+from costs.bills import Bought, Bounds, Each, Extra, Group, Population
+from costs.books import Book
+from costs.exchange import Converted, convert
+from costs.money import ZERO, Money
+from costs.price import Price, monthly
+from errors import BadInput
+from phases.model import Phase
+
+
+@dataclass(frozen=True)
+class Span:
+    """Three amounts of one currency: low ≤ typical ≤ high; all three equal where nothing is uncertain."""
+
+    low: Money
+    typical: Money
+    high: Money
+
+    @classmethod
+    def zero(cls, currency: str) -> Span:
+        return cls(*(Money(ZERO, currency),) * 3)
+
+    def __add__(self, other: Span) -> Span:
+        return Span(self.low + other.low, self.typical + other.typical, self.high + other.high)
+
+    @property
+    def exact(self) -> bool:
+        return self.low == self.high
+
+
+@dataclass(frozen=True)
+class Count:
+    """A quantity: low, typical, high."""
+
+    low: Decimal
+    typical: Decimal
+    high: Decimal
+
+    @classmethod
+    def exactly(cls, value: Decimal) -> Count:
+        return cls(value, value, value)
+
+    def times(self, other: Bounds | Count) -> Count:
+        return Count(self.low * other.low, self.typical * other.typical, self.high * other.high)
+
+
+@dataclass(frozen=True)
+class Users:
+    """The denominators of a phase: registered and concurrent as declared, active and paying as shares nobody has measured (None: unknown)."""
+
+    registered: Decimal
+    concurrent: Decimal
+    active: Count | None
+    paying: Count | None
+
+    @classmethod
+    def of(cls, phase: Phase, population: Population | None, users: int | None = None) -> Users:
+        """`users` registered ones, else the phase's target; concurrent in the phase's own proportion. Raises BadInput below 1."""
+        if users is not None and users < 1:
+            raise BadInput(f"a cost per user needs at least one user, got {users}", hint="--users 1000")
+        target = phase.target
+        registered = Decimal(target.users if users is None else users)
+        concurrent = registered * target.concurrent / target.users
+        share = Count.exactly(registered)
+        if population is None:
+            return cls(registered, concurrent, None, None)
+        return cls(registered, concurrent, share.times(population.active), share.times(population.paying))
+
+
+@dataclass(frozen=True)
+class Line:
+    """`quantity` of `sku`; `amount` a month in the book's currency, None when no price is known (`why` says why)."""
+
+    key: str
+    component: str
+    title: str
+    group: Group
+    sku: str
+    price: Price | None
+    quantity: Count
+    unit: str
+    amount: Span | None
+    usage: bool
+    formula: str
+    rate: Converted | None = None
+    why: str = ""
+
+
+def line_of(want: Extra, book: Book, bought: Bought, users: Users, storage_gb: int) -> Line:
+    """The line of one thing. A sku that this book does not price gives a line without amount; one that no book knows is an error."""
+    quantity, currency = _quantity(want, bought, users, storage_gb)
+    price = book.prices.get(want.sku)
+    head = {"key": want.key, "component": want.component, "title": want.title, "group": want.group, "sku": want.sku}
+    if price is None or not price.known:
+        why = _why(want, book, bought, price)
+        unit = price.unit if price else want.each.of if want.each else "pieces"
+        return Line(**head, price=price, quantity=quantity, unit=unit, amount=None, usage=want.each is not None, formula="no price", why=why)
+    own = Money(Decimal(1), currency or price.currency)
+    rate = convert(own, book.currency, book.rates)
+    amount = Span(*(Money((monthly(price, one) or ZERO) * rate.rate, book.currency) for one in (quantity.low, quantity.typical, quantity.high)))
+    formula = _formula(price, quantity, own.currency, want.each)
+    return Line(
+        **head, price=price, quantity=quantity, unit=price.unit, amount=amount, usage=want.each is not None, formula=formula,
+        rate=rate if rate.source else None,
+    )  # fmt: skip
+
+
+def _quantity(want: Extra, bought: Bought, users: Users, storage_gb: int) -> tuple[Count, str | None]:
+    """How much is bought, and the currency when what is counted is money."""
+    if want.each is None:
+        return Count.exactly(want.count), None
+    revenue = bought.bill.revenue
+    if want.each.of == "revenue" and revenue is not None and users.paying is not None:
+        return users.paying.times(Count.exactly(revenue.price)).times(want.each), revenue.currency
+    bases = {
+        "registered": Count.exactly(users.registered),
+        "concurrent": Count.exactly(users.concurrent),
+        "active": users.active,
+        "paying": users.paying,
+        "storage_gb": Count.exactly(Decimal(storage_gb)),
+    }
+    basis = bases[want.each.of]
+    return (basis or Count.exactly(ZERO)).times(want.each), None
+
+
+def _why(want: Extra, book: Book, bought: Bought, price: Price | None) -> str:
+    if not want.sku:
+        return f"{bought.document.path.name} names no sku for {want.key}"
+    if price is not None:
+        return f"{book.where[want.sku]}: the price of {want.sku} is not known ({price.source})"
+    bought.check(_known() | set(book.prices))
+    return f"price book {book.name} has no price for {want.sku}"
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(books.known())
+
+
+def _formula(price: Price, quantity: Count, currency: str, each: Each | None) -> str:
+    amount = f"{price.price:f}" if price.price is not None else f"{len(price.tiers)} tiers"
+    if price.unit == "percent":
+        return f"{amount} % of {quantity.typical:,.0f} {currency}"
+    if each is None:
+        count = f"{quantity.typical.normalize():f} × " if quantity.typical != 1 else ""
+        return f"{count}{amount} {currency}{_time(price)}"
+    return f"{quantity.typical:,.0f} {price.unit} at {amount} {currency}" + (f" per {price.per.normalize():,f}" if price.per != 1 else "")
+
+
+def _time(price: Price) -> str:
+    if price.unit == "hour":
+        hours = min(price.hours_basis, price.cap_hours or price.hours_basis)
+        return f" × {hours.normalize():f} h" + (f", at most {price.cap.normalize():f}" if price.cap else "")
+    return " / 12" if price.unit == "year" else ""
