@@ -24,7 +24,9 @@ class Database:
         self._writer = _client(settings, settings.write_pool, "write")
         self._reader = _client(settings, settings.read_pool, "read")
         self.write: AsyncDatabase[Document] = self._writer.get_database(settings.database, write_concern=WriteConcern("majority"))
-        self.read: AsyncDatabase[Document] = self._reader.get_database(settings.database, read_preference=ReadPreference.SECONDARY_PREFERRED)
+        self.read: AsyncDatabase[Document] = self._reader.get_database(
+            settings.database, read_preference=ReadPreference.SECONDARY_PREFERRED
+        )
 
     async def ping(self) -> None:
         await self.write.command("ping")

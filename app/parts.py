@@ -29,7 +29,14 @@ class Parts:
 def assemble(settings: Settings) -> Parts:
     database = Database(settings)
     cache_store, session_store = Store(settings.redis_cache_url), Store(settings.redis_sessions_url)
-    return Parts(settings, database, cache_store, session_store, Cache(cache_store, settings.cache_ttl_s), Sessions(session_store, database, settings))
+    return Parts(
+        settings,
+        database,
+        cache_store,
+        session_store,
+        Cache(cache_store, settings.cache_ttl_s),
+        Sessions(session_store, database, settings),
+    )
 
 
 def parts(request: Request) -> Parts:

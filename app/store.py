@@ -21,7 +21,12 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.client = redis.Redis.from_url(
-            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, decode_responses=True, max_connections=64, retry=Retry(NoBackoff(), 0)
+            url,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            decode_responses=True,
+            max_connections=64,
+            retry=Retry(NoBackoff(), 0),
         )
         self._again = 0.0
 

@@ -1,9 +1,132 @@
-"""deploy"""
+"""`preview`, `deploy`, `rollback`, `status`, `destroy`: the release of a phase."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+
+from commands import options
+
+Refresh = Annotated[bool, typer.Option("--refresh", help="Read what really runs first, so that drift is part of the plan.")]
+
+
+def preview(
+    phase: options.Phase,
+    env: options.Env = "local",
+    platform: options.Platform = "codementee",
+    version: options.Version = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit 3 when something would change.")] = False,
+    refresh: Refresh = False,
+    as_json: options.Json = False,
+) -> None:
+    """Show what a deploy would change: resources, files, price, risk, expected time. Changes nothing."""
+    from commands import plan_view, ui
+    from errors import GateRefused
+    from stacks.deployment import Wish
+    from stacks.journey import look
+
+    seen = look(Wish(platform, phase, env, version), ui.say, refresh=refresh)
+    if as_json:
+        ui.emit("cmctl/preview/1", plan_view.document(seen))
+    else:
+        plan_view.show(seen)
+        ui.hint(f"cmctl deploy --phase {phase} --env {env}")
+    if check and seen.changes:
+        raise GateRefused(f"{len(seen.changes)} resources would change", hint=f"cmctl deploy --phase {phase} --env {env}")
+
+
+def deploy(
+    phase: options.Phase,
+    env: options.Env = "local",
+    platform: options.Platform = "codementee",
+    version: options.Version = None,
+    yes: options.Yes = False,
+    as_json: options.Json = False,
+) -> None:
+    """Bring a phase to the version asked for, on all hosts or on none, and send the users there."""
+    from commands import plan_view, progress, ui
+    from stacks.deployment import Wish
+    from stacks.journey import carry_out, look
+
+    seen = look(Wish(platform, phase, env, version), ui.say)
+    if seen.changes:
+        if not as_json:
+            plan_view.show(seen)
+        ui.confirm(f"Deploy {platform} {seen.version} to {env}?", yes=yes)
+    with progress.shown() as on_event:
+        done = carry_out(seen, on_event)
+    if as_json:
+        ui.emit("cmctl/deploy/1", plan_view.outcome(done))
+    else:
+        plan_view.show_outcome(done)
+        ui.hint(
+            f"cmctl status --env {env} · cmctl loadtest --smoke --phase {phase} --env {env}"
+            + (f" · cmctl rollback --phase {phase} --env {env}" if done.former else "")
+        )
+
+
+def rollback(
+    phase: options.MaybePhase = None,
+    env: options.Env = "local",
+    platform: options.Platform = "codementee",
+    to: Annotated[str | None, typer.Option("--to", help="A kept release's id (see status); by default the one before.")] = None,
+    yes: options.Yes = False,
+    as_json: options.Json = False,
+) -> None:
+    """Send the traffic back to the release before: under a second while it is warm."""
+    from commands import plan_view, progress, ui
+    from stacks.journey import back
+
+    ui.confirm(f"Roll {platform} back in {env}?", yes=yes)
+    with progress.shown() as on_event:
+        done = back(platform, phase, env, to, on_event)
+    if as_json:
+        ui.emit("cmctl/rollback/1", plan_view.outcome(done))
+    else:
+        plan_view.show_outcome(done)
+        ui.hint(f"cmctl status --env {env}")
+
+
+def status(env: options.Env = "local", platform: options.Platform = "codementee", as_json: options.Json = False) -> None:
+    """What runs: the live phase, releases and slots, containers, open operations."""
+    from commands import status_view, ui
+    from stacks.standing import standing
+
+    seen = standing(platform, env)
+    if as_json:
+        ui.emit("cmctl/status/1", status_view.document(seen))
+        return
+    status_view.show(seen)
+    ui.hint("cmctl deploy --phase 2" if seen.live is None else f"cmctl preview --phase {seen.live} --env {env}")
+
+
+def destroy(
+    phase: options.MaybePhase = None,
+    env: options.Env = "local",
+    platform: options.Platform = "codementee",
+    everything: Annotated[bool, typer.Option("--all", help="All phases, the edge and the data layer.")] = False,
+    yes: options.Yes = False,
+    as_json: options.Json = False,
+) -> None:
+    """Remove one phase, or everything, of an environment. The data layer goes only with --all."""
+    from commands import progress, ui
+    from stacks.journey import leave, remove
+
+    layers = leave(platform, phase, env, everything=everything)
+    if layers:
+        ui.confirm(f"Remove {', '.join(layers)} of {platform} from {env}, with their data?", yes=yes)
+    with progress.shown() as on_event:
+        done = remove(platform, env, layers, on_event)
+    if as_json:
+        ui.emit("cmctl/destroy/1", {"removed": done})
+    else:
+        ui.say(f"removed: {', '.join(done) or 'nothing was there'}")
 
 
 def register(app: typer.Typer) -> None:
-    pass
+    app.command("preview")(preview)
+    app.command("deploy")(deploy)
+    app.command("rollback")(rollback)
+    app.command("status")(status)
+    app.command("destroy")(destroy)

@@ -24,7 +24,7 @@ def phases(
         ui.emit("cmctl/phases/1", {"platform": platform, "phases": [phase.model_dump(mode="json") for phase in loaded.phases.values()]})
         return
     ui.table(
-        ("phase", "title", "users", "concurrent", "p95", "errors", "machines", "database", "CDN"),
+        ("phase", "name", "users", "concurrent", "p95", "errors", "machines", "database", "CDN"),
         [_row(phase) for phase in loaded.phases.values()],
         title=loaded.platform.title,
         right=("users", "concurrent", "p95", "errors"),
@@ -38,10 +38,10 @@ def _row(phase: object) -> tuple[object, ...]:
     from phases.model import Phase
 
     assert isinstance(phase, Phase)  # noqa: S101 - the loader's promise, for the type checker
-    machines = ", ".join(f"{size.count}×{role} {size.memory_mb // 1024} GB" for role, size in phase.hosts.items())
+    machines = ", ".join(f"{size.count} {role} {size.memory_mb // 1024} GB" for role, size in phase.hosts.items())
     slo = phase.slo
     return (
-        phase.number, phase.title, f"{phase.target.users:,}", f"{phase.target.concurrent:,}", f"{slo.p95_ms} ms", f"{slo.error_ratio:.2%}",
+        phase.number, phase.name, f"{phase.target.users:,}", f"{phase.target.concurrent:,}", f"{slo.p95_ms} ms", f"{slo.error_ratio:.2%}",
         machines, phase.database.tier, phase.cdn.plan,
     )  # fmt: skip
 
@@ -75,9 +75,9 @@ def render(
 ) -> None:
     """Write the files that a deploy would bring to the hosts. Same input, same bytes; nothing is contacted."""
     from commands import ui
-    from stacks.deployment import rendered
+    from stacks.deployment import Wish, rendered
 
-    files = rendered(platform, phase, env, version, out)
+    files = rendered(Wish(platform, phase, env, version), out)
     if as_json:
         ui.emit("cmctl/render/1", {"out": str(out), "files": files})
         return

@@ -18,8 +18,8 @@ talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def out() -> Console:
-    """Stdout, looked up late so that a test's capture is seen."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Stdout, looked up late so that a test's capture is seen. Into a pipe, rows are as long as they are."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 
 
 def say(text: str, style: str | None = None) -> None:

@@ -97,7 +97,11 @@ class Bought:
         """Raises BadInput for every sku that no price book knows (file, line, key, did you mean)."""
         named = [(("things", thing), sku) for thing, sku in self.bill.things.items()]
         named += [(("extras", index, "sku"), extra.sku) for index, extra in enumerate(self.bill.extras)]  # type: ignore[misc]
-        problems = [f"{self.document.path}:{self.document.line(at)}: {'.'.join(map(str, at))}: {_unknown(sku, known)}" for at, sku in named if sku not in known]
+        problems = [
+            f"{self.document.path}:{self.document.line(at)}: {'.'.join(map(str, at))}: {_unknown(sku, known)}"
+            for at, sku in named
+            if sku not in known
+        ]
         if problems:
             raise BadInput("\n".join(problems), hint="correct the sku, or add it to a price book")
 
@@ -111,7 +115,11 @@ def load(platform: str, root: Path = ROOT) -> Bought:
     """The bill of a platform. Raises BadInput when it has none or it is malformed."""
     path = root / f"{platform}.yaml"
     if not path.exists():
-        raise BadInput(f"platform {platform} has no bill", why=f"{path} does not exist", hint=f"cp costs/bills/codementee.yaml costs/bills/{platform}.yaml, then fill it in")
+        raise BadInput(
+            f"platform {platform} has no bill",
+            why=f"{path} does not exist",
+            hint=f"cp costs/bills/codementee.yaml costs/bills/{platform}.yaml, then fill it in",
+        )
     document = read(path, provenance=False)
     bill = fit(document, Bill)
     if bill.platform != platform:

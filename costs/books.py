@@ -29,7 +29,7 @@ class BookFile(Entry):
     title: str
     currency: Currency
     base: str | None = None
-    leaves_out: dict[str, str] = {}
+    leaves_out: dict[str, str] = Field(default_factory=dict)
     rates: tuple[Rate, ...] = ()
     prices: tuple[Price, ...]
 
@@ -84,7 +84,9 @@ def _path(name: str, root: Path, beside: Path | None) -> Path:
         return path
     close = difflib.get_close_matches(name, names(root), n=1)
     guess = f"did you mean {close[0]}?" if close else f"known: {', '.join(names(root))}"
-    raise BadInput(f"there is no price book {name!r}", why=guess, hint="cmctl cost prices check, or --book with the path of your own .yaml file")
+    raise BadInput(
+        f"there is no price book {name!r}", why=guess, hint="cmctl cost prices check, or --book with the path of your own .yaml file"
+    )
 
 
 def _load(path: Path, root: Path, above: tuple[Path, ...]) -> Book:
@@ -122,6 +124,8 @@ def _own(document: Document, file: BookFile) -> Book:
     for index, price in enumerate(file.prices):
         at = f"{document.path}:{document.line(('prices', index))}"
         if price.id in prices:
-            raise BadInput(f"{at}: prices.{index}.id {price.id!r} is given twice", why=f"first at {where[price.id]}", hint="keep one of them")
+            raise BadInput(
+                f"{at}: prices.{index}.id {price.id!r} is given twice", why=f"first at {where[price.id]}", hint="keep one of them"
+            )
         prices[price.id], where[price.id] = price, at
     return Book(file.name, file.title, file.currency, prices, file.leaves_out, file.rates, where)

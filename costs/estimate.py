@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -71,23 +71,26 @@ class Estimate:
         return found
 
     def confidence(self) -> dict[str, Decimal]:
-        """Confidence class → its share of the typical spend, 0 to 1; empty when nothing is spent."""
-        spent = self.span().typical.amount
+        """Confidence class → its share of the typical infrastructure spend, 0 to 1; empty when nothing is spent."""
+        spent = self.total.amount
         found: dict[str, Decimal] = {}
-        for line in self.lines:
-            if line.price is not None and line.amount is not None and spent:
+        for line in self._infrastructure():
+            if line.price is not None and line.amount is not None and line.amount.typical.amount:
                 found[line.price.confidence] = found.get(line.price.confidence, ZERO) + line.amount.typical.amount / spent
         return dict(sorted(found.items()))
 
-    def stale(self, today: datetime.date, days: int = WARN_DAYS) -> tuple[Line, ...]:
+    def stale(self, today: dt.date, days: int = WARN_DAYS) -> tuple[Line, ...]:
         """Lines whose price was read more than `days` ago."""
         return tuple(line for line in self.lines if line.price is not None and (today - line.price.as_of).days > days)
 
-    def stale_share(self, today: datetime.date, days: int = WARN_DAYS) -> Decimal:
-        """The share of the typical spend that rests on prices older than `days`."""
-        spent = self.span().typical.amount
-        old = sum((line.amount.typical.amount for line in self.stale(today, days) if line.amount), ZERO)
+    def stale_share(self, today: dt.date, days: int = WARN_DAYS) -> Decimal:
+        """The share of the typical infrastructure spend that rests on prices older than `days`."""
+        spent = self.total.amount
+        old = sum((line.amount.typical.amount for line in self.stale(today, days) if line.amount and line.group == "infrastructure"), ZERO)
         return old / spent if spent else ZERO
+
+    def _infrastructure(self) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.group == "infrastructure")
 
 
 def estimate(
@@ -121,7 +124,8 @@ def _things(bought: Bought, found: tuple[things.Thing, ...]) -> list[bills.Extra
     """Things as entries of the bill; one that the bill does not name keeps its place with an empty sku, so that it is missed."""
     names = bought.bill.things
     return [
-        bills.Extra(key=one.key, sku=names.get(one.key, ""), component=one.component, title=one.title, count=Decimal(one.count)) for one in found
+        bills.Extra(key=one.key, sku=names.get(one.key, ""), component=one.component, title=one.title, count=Decimal(one.count))
+        for one in found
     ]
 
 

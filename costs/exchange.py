@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -21,11 +21,11 @@ class Converted:
 
     money: Money
     rate: Decimal
-    as_of: datetime.date | None
+    as_of: dt.date | None
     source: str
 
 
-def convert(money: Money, currency: str, rates: tuple[Rate, ...] = (), *, on: datetime.date | None = None) -> Converted:
+def convert(money: Money, currency: str, rates: tuple[Rate, ...] = (), *, on: dt.date | None = None) -> Converted:
     """`money` in `currency`, at the newest rate not younger than `on`. Raises BadInput where no rate is known."""
     if money.currency == currency:
         return Converted(money, Decimal(1), None, "")
@@ -36,7 +36,7 @@ def convert(money: Money, currency: str, rates: tuple[Rate, ...] = (), *, on: da
     return Converted(Money(money.amount * rate, currency), rate, as_of, ECB)
 
 
-def _own(base: str, quote: str, rates: tuple[Rate, ...]) -> tuple[Decimal, datetime.date, str] | None:
+def _own(base: str, quote: str, rates: tuple[Rate, ...]) -> tuple[Decimal, dt.date, str] | None:
     for one in rates:
         if (one.base, one.quote) == (base, quote):
             return one.rate, one.as_of, one.source
@@ -49,11 +49,13 @@ def _own(base: str, quote: str, rates: tuple[Rate, ...]) -> tuple[Decimal, datet
 def _history() -> Any:
     from currency_converter import CurrencyConverter  # noqa: PLC0415 - 0.15 s that only a second currency needs
 
-    return CurrencyConverter(decimal=True, fallback_on_wrong_date=True, fallback_on_missing_rate=True, fallback_on_missing_rate_method="last_known")
+    return CurrencyConverter(
+        decimal=True, fallback_on_wrong_date=True, fallback_on_missing_rate=True, fallback_on_missing_rate_method="last_known"
+    )
 
 
 @cache
-def _ecb(base: str, quote: str, on: datetime.date | None) -> tuple[Decimal, datetime.date]:
+def _ecb(base: str, quote: str, on: dt.date | None) -> tuple[Decimal, dt.date]:
     history = _history()
     unknown = [code for code in (base, quote) if code not in history.currencies]
     if unknown:

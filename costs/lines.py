@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 
 from costs import books
-from costs.bills import Bought, Bounds, Each, Extra, Group, Population
+from costs.bills import Basis, Bought, Bounds, Each, Extra, Group, Population
 from costs.books import Book
 from costs.exchange import Converted, convert
 from costs.money import ZERO, Money
@@ -88,29 +88,35 @@ class Line:
     quantity: Count
     unit: str
     amount: Span | None
-    usage: bool
+    basis: Basis | None
     formula: str
     rate: Converted | None = None
     why: str = ""
+
+    @property
+    def usage(self) -> bool:
+        """The quantity is a guess about what is used, not a number of things."""
+        return self.basis is not None
+
+    @property
+    def grows(self) -> bool:
+        """The quantity grows with the registered users."""
+        return self.basis not in {None, "storage_gb"}
 
 
 def line_of(want: Extra, book: Book, bought: Bought, users: Users, storage_gb: int) -> Line:
     """The line of one thing. A sku that this book does not price gives a line without amount; one that no book knows is an error."""
     quantity, currency = _quantity(want, bought, users, storage_gb)
     price = book.prices.get(want.sku)
-    head = {"key": want.key, "component": want.component, "title": want.title, "group": want.group, "sku": want.sku}
+    unit = price.unit if price else want.each.of if want.each else "pieces"
+    basis = want.each.of if want.each else None
+    line = Line(want.key, want.component, want.title, want.group, want.sku, price, quantity, unit, None, basis, "no price")
     if price is None or not price.known:
-        why = _why(want, book, bought, price)
-        unit = price.unit if price else want.each.of if want.each else "pieces"
-        return Line(**head, price=price, quantity=quantity, unit=unit, amount=None, usage=want.each is not None, formula="no price", why=why)
-    own = Money(Decimal(1), currency or price.currency)
-    rate = convert(own, book.currency, book.rates)
-    amount = Span(*(Money((monthly(price, one) or ZERO) * rate.rate, book.currency) for one in (quantity.low, quantity.typical, quantity.high)))
-    formula = _formula(price, quantity, own.currency, want.each)
-    return Line(
-        **head, price=price, quantity=quantity, unit=price.unit, amount=amount, usage=want.each is not None, formula=formula,
-        rate=rate if rate.source else None,
-    )  # fmt: skip
+        return replace(line, why=_why(want, book, bought, price))
+    own = currency or price.currency
+    rate = convert(Money(Decimal(1), own), book.currency, book.rates)
+    amounts = (Money((monthly(price, one) or ZERO) * rate.rate, book.currency) for one in (quantity.low, quantity.typical, quantity.high))
+    return replace(line, amount=Span(*amounts), formula=_formula(price, quantity, own, want.each), rate=rate if rate.source else None)
 
 
 def _quantity(want: Extra, bought: Bought, users: Users, storage_gb: int) -> tuple[Count, str | None]:
@@ -136,7 +142,7 @@ def _why(want: Extra, book: Book, bought: Bought, price: Price | None) -> str:
         return f"{bought.document.path.name} names no sku for {want.key}"
     if price is not None:
         return f"{book.where[want.sku]}: the price of {want.sku} is not known ({price.source})"
-    bought.check(_known() | set(book.prices))
+    bought.check({*_known(), *book.prices})
     return f"price book {book.name} has no price for {want.sku}"
 
 

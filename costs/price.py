@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 HOURS = Decimal(730)
 MONTHS = Decimal(12)
+PIECES = {"hour", "month", "year"}
 
 Amount = Annotated[Decimal, Field(ge=0)]
 Positive = Annotated[Decimal, Field(gt=0)]
@@ -43,7 +44,7 @@ class Price(Entry):
 
     `price` is for `per` units (100000 commands); null says that it is not known. `unit` hour, month, year and percent
     are understood, others are labels. `hours_basis` is how many hours make a month here, `cap_hours` how many of them are
-    billed at most. `cap` and `minimum` are amounts a month. `nodes` is how many nodes one unit covers (an Atlas tier: 3).
+    billed at most. `cap` and `minimum` are amounts a month, for each piece where pieces are billed by time. `nodes` is how many nodes one unit covers (an Atlas tier: 3).
     `renewal` is the price after the first term. `applies_to` says for whom it holds, e.g. new customers only.
     `included` units are free of charge; `quota` is what a plan with one price holds, in words.
     """
@@ -69,7 +70,7 @@ class Price(Entry):
     renewal: Amount | None = None
     nodes: Annotated[int, Field(gt=0)] = 1
     applies_to: str = "all"
-    as_of: datetime.date
+    as_of: dt.date
     source: str
     method: Method
     confidence: Confidence
@@ -97,7 +98,7 @@ class Rate(Entry):
     base: Currency
     quote: Currency
     rate: Positive
-    as_of: datetime.date
+    as_of: dt.date
     source: str
 
 
@@ -108,15 +109,14 @@ def monthly(price: Price, quantity: Decimal) -> Decimal | None:
     """
     if not price.known:
         return None
-    if price.tiers:
-        cost = _tiered(price.tiers, max(quantity - price.included, Decimal(0)), price.per)
-    else:
-        cost = _simple(price, quantity)
-    cost = max(cost, price.minimum)
-    return min(cost, price.cap) if price.cap is not None else cost
+    paid_for = max(quantity - price.included, Decimal(0))
+    cost = _tiered(price.tiers, paid_for, price.per) if price.tiers else _simple(price, quantity, paid_for)
+    pieces = quantity if price.unit in PIECES else Decimal(1)
+    cost = max(cost, price.minimum * pieces)
+    return min(cost, price.cap * pieces) if price.cap is not None else cost
 
 
-def _simple(price: Price, quantity: Decimal) -> Decimal:
+def _simple(price: Price, quantity: Decimal, paid_for: Decimal) -> Decimal:
     unit = price.price or Decimal(0)
     if price.unit == "hour":
         return quantity * unit * min(price.hours_basis, price.cap_hours or price.hours_basis)
@@ -124,7 +124,7 @@ def _simple(price: Price, quantity: Decimal) -> Decimal:
         return quantity * unit / MONTHS
     if price.unit == "percent":
         return quantity * unit / 100
-    return max(quantity - price.included, Decimal(0)) * unit / price.per
+    return paid_for * unit / price.per
 
 
 def _tiered(tiers: tuple[Tier, ...], quantity: Decimal, per: Decimal) -> Decimal:

@@ -39,7 +39,10 @@ def certificate(environment: Environment, names: Sequence[str], home: Path, now:
     if environment.tls.origin == "files":
         return _from_files(environment, names, now)
     if environment.kind == "cloud":
-        raise BadInput(f"environment {environment.name}: a generated certificate is trusted by no browser", hint="tls: {from: files, certificate: …, key: …}")
+        raise BadInput(
+            f"environment {environment.name}: a generated certificate is trusted by no browser",
+            hint="tls: {from: files, certificate: …, key: …}",
+        )
     folder = home / "tls" / environment.name
     authority = _authority(folder, environment, now)
     leaf = folder / f"{_slug(names)}.pem"
@@ -141,7 +144,9 @@ def _leaf(folder: Path, names: Sequence[str], address: IPv4Address, now: datetim
     return _pem(builder.sign(issuer_key, hashes.SHA256())), _key_pem(key)  # type: ignore[arg-type]
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime.datetime, *, days: int) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime.datetime, *, days: int
+) -> x509.CertificateBuilder:
     start = now - datetime.timedelta(minutes=5)
     return (
         x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key).serial_number(x509.random_serial_number())

@@ -23,7 +23,9 @@ def load(name: str, root: Path = ROOT) -> Environment:
         close = difflib.get_close_matches(name, names(root), n=1)
         guess = f"did you mean {close[0]}?" if close else f"known: {', '.join(names(root)) or 'none'}"
         raise BadInput(
-            f"there is no environment {name!r}", why=guess, hint=f"cp environments/production.example.yaml environments/{name}.yaml, then fill it in"
+            f"there is no environment {name!r}",
+            why=guess,
+            hint=f"cp environments/production.example.yaml environments/{name}.yaml, then fill it in",
         )
     document = read(root / f"{name}.yaml")
     environment = fit(document, Environment)

@@ -78,6 +78,21 @@ class Tls(Facts):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+class Atlas(Facts):
+    """Where the database cluster lives. The API keys are in the environment (MONGODB_ATLAS_PUBLIC_API_KEY, …_PRIVATE_API_KEY)."""
+
+    project_id: Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
+    region: Annotated[str, Field(pattern=r"^[A-Z0-9_]+$")]
+    provider: Literal["AWS", "GCP", "AZURE"] = "AWS"
+
+
+class Cloudflare(Facts):
+    """The zone that holds the domain. The token is in the environment (CLOUDFLARE_API_TOKEN)."""
+
+    zone_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    account_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
 class Environment(Facts):
     """Where a phase runs. `network` is the private network of the containers on one host."""
 
@@ -94,3 +109,5 @@ class Environment(Facts):
     tls: Tls
     trusted_proxies: tuple[IPv4Network, ...] = ()
     kube_context: str | None = None
+    atlas: Atlas | None = None
+    cloudflare: Cloudflare | None = None

@@ -22,7 +22,8 @@ def passphrase(environment: Environment, home: Path) -> str:
         return private_files.read(Path(os.environ["PULUMI_CONFIG_PASSPHRASE_FILE"])).strip()
     if environment.kind == "cloud":
         raise BadInput(
-            f"environment {environment.name}: no passphrase for the state", hint="export PULUMI_CONFIG_PASSPHRASE_FILE=… (a 0600 file your team shares by its password manager)"
+            f"environment {environment.name}: no passphrase for the state",
+            hint="export PULUMI_CONFIG_PASSPHRASE_FILE=… (a 0600 file your team shares by its password manager)",
         )
     path = home / "passphrase" / environment.name
     if not path.exists():

@@ -26,14 +26,19 @@ def resolve(environment: Environment, platform: str, names: Iterable[str], home:
     if missing:
         place = "the process environment" if origin == "env" else str(environment.secrets.path)
         raise BadInput(
-            f"missing {'secret' if len(missing) == 1 else 'secrets'}: {', '.join(missing)}", why=f"{place} does not give them", hint="set them and run the same command"
+            f"missing {'secret' if len(missing) == 1 else 'secrets'}: {', '.join(missing)}",
+            why=f"{place} does not give them",
+            hint="set them and run the same command",
         )
     return {name: given[name] for name in wanted}
 
 
 def _generated(environment: Environment, platform: str, wanted: list[str], home: Path) -> dict[str, str]:
     if environment.kind == "cloud":
-        raise BadInput(f"environment {environment.name}: secrets cannot be generated for a cloud environment", hint="secrets: {from: env} or {from: file, path: …}")
+        raise BadInput(
+            f"environment {environment.name}: secrets cannot be generated for a cloud environment",
+            hint="secrets: {from: env} or {from: file, path: …}",
+        )
     path = home / "secrets" / f"{platform}-{environment.name}.json"
     known: dict[str, str] = json.loads(private_files.read(path)) if path.exists() else {}
     missing = [name for name in wanted if name not in known]

@@ -53,12 +53,20 @@ def archive(spec: ReleaseSpec, bundle: Bundle) -> bytes:
 
 async def upload(host: Host, spec: ReleaseSpec, release_id: str) -> None:
     data = archive(spec, spec.bundles[host.name])
-    await output(host.connection, ["sh", "-c", UNPACK, "unpack", host.paths.release(release_id)], stdin=data, timeout_s=120, what="bringing the bundle")
+    await output(
+        host.connection,
+        ["sh", "-c", UNPACK, "unpack", host.paths.release(release_id)],
+        stdin=data,
+        timeout_s=120,
+        what="bringing the bundle",
+    )
 
 
 async def place_base(host: Host, release_id: str) -> list[str]:
     """Make the base folder equal to the release's; returns the files that changed."""
-    text = await output(host.connection, ["sh", "-c", PLACE_BASE, "place", host.paths.release(release_id), host.paths.base], what="placing the base files")
+    text = await output(
+        host.connection, ["sh", "-c", PLACE_BASE, "place", host.paths.release(release_id), host.paths.base], what="placing the base files"
+    )
     return [line.removeprefix("./") for line in text.splitlines()]
 
 

@@ -41,7 +41,11 @@ async def _disk(host: Host, spec: ReleaseSpec) -> list[str]:
     free = int(lines[1].split()[3])
     bundle = spec.bundles[host.name]
     needed = RESERVE_MB + 2 * sum(len(text) for text in (*bundle.files.values(), *bundle.secret_files.values())) // 2**20
-    return [] if free >= needed else [f"{host.name}: {free} MiB free below {host.paths.folder}, {needed} MiB are needed (runbooks/disk-full.md)"]
+    return (
+        []
+        if free >= needed
+        else [f"{host.name}: {free} MiB free below {host.paths.folder}, {needed} MiB are needed (runbooks/disk-full.md)"]
+    )
 
 
 async def _images(host: Host, spec: ReleaseSpec) -> list[str]:
@@ -86,9 +90,13 @@ async def address_facts(host: Host) -> dict[str, str]:
     try:
         info = json.loads(done.stdout)
     except ValueError as error:
-        raise Unreachable(f"the container engine on {host.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix") from error
+        raise Unreachable(
+            f"the container engine on {host.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix"
+        ) from error
     if not info.get("ServerVersion"):
-        raise Unreachable(f"the container engine on {host.name} does not answer", why="; ".join(info.get("ServerErrors") or []), hint="cmctl doctor --fix")
+        raise Unreachable(
+            f"the container engine on {host.name} does not answer", why="; ".join(info.get("ServerErrors") or []), hint="cmctl doctor --fix"
+        )
     return {
         "engine": info["ServerVersion"],
         "os": info["OperatingSystem"],

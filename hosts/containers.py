@@ -51,7 +51,11 @@ async def down(host: Host, lease: Lease, project: str, *, volumes: bool = False)
 
 async def listed(host: Host, stack: str) -> list[Container]:
     """All containers that carry the stack's label, running or not."""
-    text = await output(host.connection, ["docker", "ps", "-a", "--no-trunc", "--filter", f"label=io.cmctl.stack={stack}", "--format", "{{json .}}"], what="docker ps")
+    text = await output(
+        host.connection,
+        ["docker", "ps", "-a", "--no-trunc", "--filter", f"label=io.cmctl.stack={stack}", "--format", "{{json .}}"],
+        what="docker ps",
+    )
     return [_container(json.loads(line)) for line in text.splitlines() if line.strip()]
 
 
@@ -62,7 +66,9 @@ def _container(row: dict[str, str]) -> Container:
 
 async def last_lines(host: Host, container: str, lines: int = 15) -> str:
     """The container's state and its last log lines, for a person."""
-    state = await host.connection.run(["docker", "inspect", "--format", "{{.State.Status}}, exit {{.State.ExitCode}}, restarts {{.RestartCount}}", container])
+    state = await host.connection.run(
+        ["docker", "inspect", "--format", "{{.State.Status}}, exit {{.State.ExitCode}}, restarts {{.RestartCount}}", container]
+    )
     log = await host.connection.run(["docker", "logs", "--tail", str(lines), container])
     text = "\n".join((log.stdout + log.stderr).strip().splitlines()[-lines:])
     return f"{container}: {state.stdout.strip() or 'not there'}\n{text}"
@@ -75,5 +81,7 @@ async def inside(host: Host, container: str, command: Sequence[str], timeout_s: 
 
 async def ensure_network(host: Host, name: str, subnet: str) -> None:
     """The platform's network on this host, with its declared subnet."""
-    script = 'docker network inspect "$1" > /dev/null 2>&1 || docker network create --subnet "$2" --label io.cmctl.network=1 "$1" > /dev/null'
+    script = (
+        'docker network inspect "$1" > /dev/null 2>&1 || docker network create --subnet "$2" --label io.cmctl.network=1 "$1" > /dev/null'
+    )
     await output(host.connection, ["sh", "-c", script, "network", name, subnet], what=f"network {name} {subnet}")

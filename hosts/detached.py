@@ -49,7 +49,9 @@ async def run(host: Host, lease: Lease, name: str, argv: Sequence[str], timeout_
             if code.strip() != "0":
                 raise CmctlError(f"{name} failed on {host.name} (exit {code.strip()})", why=log.strip())
             return log.strip()
-    raise CmctlError(f"{name} did not end within {timeout_s:.0f} s on {host.name}", why="it goes on there; the next command waits for its end")
+    raise CmctlError(
+        f"{name} did not end within {timeout_s:.0f} s on {host.name}", why="it goes on there; the next command waits for its end"
+    )
 
 
 async def settled(host: Host) -> None:

@@ -84,5 +84,7 @@ def missing(observed: Observed, expected: set[str]) -> list[str]:
     """Expected containers that do not run, and containers of the stack nobody expects, as sentences."""
     running = {one.name for one in observed.containers if one.state == "running"}
     gone = [f"{observed.host}: {name} does not run" for name in sorted(expected - running)]
-    sick = [f"{observed.host}: {one.name} is unhealthy" for one in observed.containers if "unhealthy" in one.status and one.name in expected]
+    sick = [
+        f"{observed.host}: {one.name} is unhealthy" for one in observed.containers if "unhealthy" in one.status and one.name in expected
+    ]
     return gone + sick

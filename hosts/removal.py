@@ -9,7 +9,9 @@ from hosts.fleet import Host, connect, each
 from layout.model import SLOTS
 from layout.release import Target
 
-NETWORK = 'docker network inspect "$1" --format "{{len .Containers}}" 2>/dev/null | grep -qx 0 && docker network rm "$1" > /dev/null; exit 0'
+NETWORK = (
+    'docker network inspect "$1" --format "{{len .Containers}}" 2>/dev/null | grep -qx 0 && docker network rm "$1" > /dev/null; exit 0'
+)
 
 
 async def remove(stack: str, targets: dict[str, Target], network: str, *, keep_volumes: bool) -> Outcome:
@@ -23,6 +25,11 @@ async def remove(stack: str, targets: dict[str, Target], network: str, *, keep_v
 
     async with leases.held(hosts, f"destroy of {stack}") as lease:
         await each(hosts, one)
-        await each(hosts, lambda host: host.connection.run(["find", host.paths.folder, "-mindepth", "1", "-maxdepth", "1", "!", "-name", "lease*", "-exec", "rm", "-rf", "{}", "+"]))
+        await each(
+            hosts,
+            lambda host: host.connection.run(
+                ["find", host.paths.folder, "-mindepth", "1", "-maxdepth", "1", "!", "-name", "lease*", "-exec", "rm", "-rf", "{}", "+"]
+            ),
+        )
     await each(hosts, lambda host: host.connection.run(["rm", "-rf", host.paths.folder]))
     return Outcome(release="", changed=True)

@@ -84,7 +84,11 @@ async def _flip(hosts: dict[str, Host], spec: ReleaseSpec, slot: Slot) -> tuple[
     async with leases.held(hosts, f"rollback of {spec.stack} to {spec.release_id()}") as lease:
         notes = await recover(hosts, lease, spec)
         if notes:
-            raise CmctlError("an interrupted command was cleared up first", why="; ".join(notes), hint="look at cmctl status, then roll back again if it is still needed")
+            raise CmctlError(
+                "an interrupted command was cleared up first",
+                why="; ".join(notes),
+                hint="look at cmctl status, then roll back again if it is still needed",
+            )
         for name in spec.balancers:
             await flags.write(hosts[name], lease, flags.of(slot))
         moved = time.monotonic() - started

@@ -119,7 +119,11 @@ async def ready(run: Run) -> str:
         if waiting and (dead or time.monotonic() - begun > limit):
             one = dead or waiting[0]
             why = await containers.last_lines(run.hosts[one.host], one.container)
-            raise CmctlError(f"{one.container} never got ready ({time.monotonic() - begun:.0f} s of {limit} s)", why=why, read="runbooks/app-not-ready.md")
+            raise CmctlError(
+                f"{one.container} never got ready ({time.monotonic() - begun:.0f} s of {limit} s)",
+                why=why,
+                read="runbooks/app-not-ready.md",
+            )
         if waiting:
             await asyncio.sleep(READY_POLL_S)
     return f"{len(run.spec.checks[run.slot])} instances after {time.monotonic() - begun:.1f} s"
@@ -167,7 +171,9 @@ async def _job(run: Run, command: Command) -> None:
     try:
         await detached.run(run.hosts[command.host], run.lease, f"job-{command.name}", argv, command.timeout_s)
     except CmctlError as error:
-        raise CmctlError(f"job {command.name} failed", why=error.why or error.what, hint="mend the job; it must suit the old and the new version") from error
+        raise CmctlError(
+            f"job {command.name} failed", why=error.why or error.what, hint="mend the job; it must suit the old and the new version"
+        ) from error
 
 
 async def switch(run: Run) -> str:
@@ -187,7 +193,9 @@ async def probe(run: Run) -> str:
 
 
 async def _probe(host: Host, balancer: str, url: str, name: str) -> None:
-    done = await containers.inside(host, balancer, ["wget", "-q", "-t", "1", "-T", str(PROBE_S), "--header", f"Host: {name}", "-O", "/dev/null", url])
+    done = await containers.inside(
+        host, balancer, ["wget", "-q", "-t", "1", "-T", str(PROBE_S), "--header", f"Host: {name}", "-O", "/dev/null", url]
+    )
     if done.code:
         lines = await containers.last_lines(host, balancer, 5)
         raise CmctlError(f"{url} for {name} is not answered well through {balancer}", why=f"{done.stderr.strip()}\n{lines}")

@@ -106,7 +106,9 @@ async def unchanged(hosts: dict[str, Host], spec: ReleaseSpec, release: str) -> 
     if any((await each(hosts, states.journal)).values()):
         return None
     for host in hosts.values():
-        running = {one.name for one in await containers.listed(host, spec.stack) if one.state == "running" and "unhealthy" not in one.status}
+        running = {
+            one.name for one in await containers.listed(host, spec.stack) if one.state == "running" and "unhealthy" not in one.status
+        }
         if not expected(spec, host.name, first) <= running:
             return None
     return first
@@ -128,7 +130,9 @@ async def _begin(spec: ReleaseSpec, release: str, hosts: dict[str, Host], lease:
     base = slotted = False
     for host in hosts.values():
         known = former[host.name]
-        running = {one.name for one in await containers.listed(host, spec.stack) if one.state == "running" and "unhealthy" not in one.status}
+        running = {
+            one.name for one in await containers.listed(host, spec.stack) if one.state == "running" and "unhealthy" not in one.status
+        }
         wanted_base = {one.container for one in spec.ready if one.host == host.name}
         wanted_slot = {one.container for one in spec.checks.get(live, ()) if one.host == host.name}
         base |= known is None or known.base_part != base_part or not wanted_base <= running
@@ -166,7 +170,10 @@ async def _carry_out(run: Run) -> None:
         for number, (name, work) in enumerate(plan, 1):
             _die("before", number, name)
             if name != "settle":
-                await each(run.hosts, lambda host, name=name, passed=passed: states.note(host, entry(run, host.name, name, passed=passed or name == "pass")))  # type: ignore[misc]
+                await each(
+                    run.hosts,
+                    lambda host, name=name, passed=passed: states.note(host, entry(run, host.name, name, passed=passed or name == "pass")),
+                )  # type: ignore[misc]
             begun = time.monotonic()
             run.report(StepEvent(name, number, len(plan), "begin"))
             detail = await work(run)
@@ -181,7 +188,9 @@ async def _carry_out(run: Run) -> None:
 
 
 async def _undo(run: Run, error: BaseException) -> None:
-    run.report(StepEvent("take back", 0, 0, "note", f"because {error.what.splitlines()[0]}" if isinstance(error, CmctlError) else "interrupted"))
+    run.report(
+        StepEvent("take back", 0, 0, "note", f"because {error.what.splitlines()[0]}" if isinstance(error, CmctlError) else "interrupted")
+    )
     await take_back(run.hosts, run.lease, run.spec, {name: entry(run, name, "take back", passed=False) for name in run.hosts})
 
 
@@ -193,7 +202,12 @@ def _told(run: Run, error: BaseException) -> CmctlError:
         return Interrupted(f"interrupted: {run.spec.stack} was taken back", why=serving, hint="the same command starts again")
     assert isinstance(error, CmctlError)  # noqa: S101 - the only other kind that arrives here
     kind = RolledBack if former else type(error)
-    return kind(f"{run.spec.stack}: {error.what}", why="\n".join(part for part in (error.why, serving) if part), hint=error.hint, read=error.read or "runbooks/deploy-failed.md")
+    return kind(
+        f"{run.spec.stack}: {error.what}",
+        why="\n".join(part for part in (error.why, serving) if part),
+        hint=error.hint,
+        read=error.read or "runbooks/deploy-failed.md",
+    )
 
 
 def _die(moment: str, number: int, name: str) -> None:

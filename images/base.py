@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,8 @@ Report = Callable[[str], None]
 LEFT_OUT = (
     "/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/lintian/*", "/usr/share/javascript/moment-timezone/data/*",
 )  # fmt: skip
-# One name for the health check's client and the exporter, whichever base is under an image.
+# One name for the exporter, whichever base is under its image.
 HOOKS = (
-    'ln -sf /bin/busybox "$1/usr/local/bin/wget"',
     'ln -sf python3 "$1/usr/bin/python"',
     'ln -sf /usr/bin/prometheus-redis-exporter "$1/redis_exporter"',
 )
@@ -32,7 +32,7 @@ ASK_PYTHON = "import os, sys; print('%d.%d' % sys.version_info[:2], os.confstr('
 
 @dataclass(frozen=True)
 class Base:
-    """`reference` is what a recipe builds FROM; `tools` is an image with /bin/busybox. Both are here."""
+    """`reference` is what a recipe builds FROM; `tools` is an image with /bin/wget. Both are here."""
 
     reference: str
     tools: str
@@ -66,7 +66,9 @@ def debian(report: Report) -> Base:
     if reference not in engine.ids([reference]):
         need_mmdebstrap(report)
         report("building the Debian base of the local images (about 30 s, once)")
+        start = time.monotonic()
         _make(reference)
+        report(f"the Debian base took {time.monotonic() - start:.1f} s")
     return Base(reference, reference)
 
 
@@ -105,11 +107,17 @@ def _make(reference: str) -> None:
 def need_mmdebstrap(report: Report) -> None:
     """Raise Unreachable where the Debian base cannot be made; install mmdebstrap where it can."""
     if os.geteuid() != 0:
-        raise Unreachable("local images need root once, to unpack Debian packages", why="no registry answers", hint="sudo .venv/bin/cmctl images")
+        raise Unreachable(
+            "local images need root once, to unpack Debian packages", why="no registry answers", hint="sudo .venv/bin/cmctl images"
+        )
     if shutil.which("mmdebstrap"):
         return
     if shutil.which("apt-get") is None:
-        raise Unreachable("images cannot be built here", why="no registry answers, and this is not Debian or Ubuntu", hint="let this machine reach a registry")
+        raise Unreachable(
+            "images cannot be built here",
+            why="no registry answers, and this is not Debian or Ubuntu",
+            hint="let this machine reach a registry",
+        )
     report("installing mmdebstrap: apt-get install -y --no-install-recommends mmdebstrap")
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "-qq"], quiet, "apt-get update")
@@ -136,7 +144,9 @@ def sources(apt: Path = Path("/etc/apt")) -> list[str]:
     candidates = [apt / "sources.list", *sorted(more.glob("debian*")), *sorted(more.glob("ubuntu*"))]
     found = [str(path) for path in candidates if path.suffix in {".list", ".sources"} and path.is_file() and _names_packages(path)]
     if not found:
-        raise Unreachable("no Debian package sources were found", why="local images are made of Debian packages", hint="let this machine reach a registry")
+        raise Unreachable(
+            "no Debian package sources were found", why="local images are made of Debian packages", hint="let this machine reach a registry"
+        )
     return found
 
 

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from environments.home import cache
@@ -49,20 +50,34 @@ def arguments(image: Image, reference: str, version: str, base: Base, context: P
     return ["build", "--quiet", "--network", "none", "-f", str(recipe(image)), "-t", reference, *options, str(context)]
 
 
-def build(image: Image, reference: str, version: str, program: Path | None, base: Base, report: Report) -> str:
+@dataclass(frozen=True)
+class Order:
+    """One image that is wanted, for which version of the app, and the program its recipe takes in."""
+
+    image: Image
+    version: str
+    program: Path | None
+
+    @property
+    def tag(self) -> str:
+        return tag(self.image, self.version, self.program)
+
+
+def build(order: Order, base: Base, report: Report) -> str:
     """Build one image on `base`; returns its id."""
+    image, reference = order.image, order.tag
     folder = cache() / "contexts"
     folder.mkdir(parents=True, exist_ok=True)
     # In the cache, because packages are linked from there and links do not cross file systems.
     with tempfile.TemporaryDirectory(dir=folder, prefix=f"{image.name}-") as name:
         context = Path(name)
-        if program:
-            shutil.copy(program, context / program.name)
+        if order.program:
+            shutil.copy(order.program, context / order.program.name)
         if "app" in image.needs:
             _app(context, base, report)
         if "pages" in image.needs:
             _pages(context)
-        engine.build(arguments(image, reference, version, base, context))
+        engine.build(arguments(image, reference, order.version, base, context))
     return engine.ids([reference])[reference]
 
 

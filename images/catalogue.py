@@ -34,23 +34,39 @@ CATALOGUE = {
     image.name: image
     for image in (
         Image("nginx", "nginx", NGINX),
-        Image("redis", "redis", "docker.io/library/redis:7.4-alpine@sha256:ff02b58f971e7d7d156a1267e283fcbbeee91773b6aa36c49dac28ecfe28eadf"),
-        Image("prometheus", "prometheus", "docker.io/prom/prometheus:v3.5.0@sha256:63805ebb8d2b3920190daf1cb14a60871b16fd38bed42b857a3182bc621f4996"),
-        Image("node-exporter", "node-exporter", "docker.io/prom/node-exporter:v1.9.1@sha256:d00a542e409ee618a4edc67da14dd48c5da66726bbd5537ab2af9c1dfc442c8a"),
+        Image(
+            "redis", "redis", "docker.io/library/redis:7.4-alpine@sha256:ff02b58f971e7d7d156a1267e283fcbbeee91773b6aa36c49dac28ecfe28eadf"
+        ),
+        Image(
+            "prometheus",
+            "prometheus",
+            "docker.io/prom/prometheus:v3.5.0@sha256:63805ebb8d2b3920190daf1cb14a60871b16fd38bed42b857a3182bc621f4996",
+        ),
+        Image(
+            "node-exporter",
+            "node-exporter",
+            "docker.io/prom/node-exporter:v1.9.1@sha256:d00a542e409ee618a4edc67da14dd48c5da66726bbd5537ab2af9c1dfc442c8a",
+        ),
         Image(
             "redis-exporter",
             "redis-exporter",
             why_local="the published image holds nothing that could check its health",
             base="docker.io/oliver006/redis_exporter:v1.89.0@sha256:fed773ffd2bb2eac706e0ed9cc2fff41651193ee4977e2a4f6919658ad2313f4",
         ),
-        Image("mongo", "mongo", why_local="local environments use one program everywhere; production uses Atlas", base=BUSYBOX, needs=("ferretdb",)),
+        Image(
+            "mongo",
+            "mongo",
+            why_local="local environments use one program everywhere; production uses Atlas",
+            base=BUSYBOX,
+            needs=("ferretdb",),
+        ),
         Image("backend", "backend", why_local="the stand-in app of this repository", base=PYTHON, needs=("app",)),
         Image("frontend", "frontend", why_local="the stand-in app of this repository", base=NGINX, needs=("pages",)),
     )
 }
 
-# What the Debian base of all local builds holds.
+# What the Debian base of all local builds holds. GNU wget for the health checks, because the wget of Debian 12's busybox crashes.
 BASE_PACKAGES = (
     "busybox", "ca-certificates", "nginx-light", "prometheus", "prometheus-node-exporter", "prometheus-redis-exporter",
-    "python3-minimal", "libpython3-stdlib", "redis-server",
+    "python3-minimal", "libpython3-stdlib", "redis-server", "wget",
 )  # fmt: skip

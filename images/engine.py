@@ -23,7 +23,9 @@ def docker(arguments: Sequence[str], *, timeout_s: float = 120, buildkit: bool =
     """Stdout of `docker …`. Raises Unreachable when the engine does not answer, CmctlError when the command fails."""
     environment = os.environ | {"DOCKER_BUILDKIT": "1" if buildkit else "0"}
     try:
-        done = subprocess.run([_program(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, env=environment, check=False)
+        done = subprocess.run(
+            [_program(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, env=environment, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise Unreachable(f"docker {arguments[0]} did not end within {timeout_s:.0f} s", hint="cmctl doctor") from error
     if done.returncode:

@@ -26,7 +26,13 @@ class Resolved:
 
 
 def resolve(
-    names: Iterable[str], version: str, programs: Programs, report: Report, *, catalogue: Mapping[str, Image] = CATALOGUE, answers: Callable[[], bool] = registry.answers
+    names: Iterable[str],
+    version: str,
+    programs: Programs,
+    report: Report,
+    *,
+    catalogue: Mapping[str, Image] = CATALOGUE,
+    answers: Callable[[], bool] = registry.answers,
 ) -> dict[str, Resolved]:
     """Image of every name. `programs` gives the paths of programs that recipes need, by name.
 
@@ -35,58 +41,48 @@ def resolve(
     wanted = sorted(set(names))
     unknown = [name for name in wanted if name not in catalogue]
     if unknown:
-        raise BadInput(f"no such image: {', '.join(unknown)}", why=f"the catalogue holds {', '.join(sorted(catalogue))}", hint="cmctl images")
+        raise BadInput(
+            f"no such image: {', '.join(unknown)}", why=f"the catalogue holds {', '.join(sorted(catalogue))}", hint="cmctl images"
+        )
     paths = {need: programs[need](report) for name in wanted for need in catalogue[name].needs if need in programs}
     orders = {name: _order(catalogue[name], version, paths) for name in wanted}
     present = engine.ids([one.tag for one in orders.values()])
     here = {name: Resolved(present[one.tag], "present", 0.0) for name, one in orders.items() if one.tag in present}
-    return here | _bring([one for name, one in orders.items() if name not in here], version, report, answers)
+    return here | _bring([one for name, one in orders.items() if name not in here], report, answers)
 
 
-@dataclass(frozen=True)
-class Order:
-    """One image that is wanted, the tag it gets, and the program its recipe takes in."""
-
-    image: Image
-    tag: str
-    program: Path | None
-
-
-def _order(image: Image, version: str, paths: Mapping[str, Path]) -> Order:
+def _order(image: Image, version: str, paths: Mapping[str, Path]) -> build.Order:
     program = next((paths[need] for need in image.needs if need in paths), None)
-    return Order(image, build.tag(image, version, program), program)
+    return build.Order(image, version, program)
 
 
-def _bring(orders: Iterable[Order], version: str, report: Report, answers: Callable[[], bool]) -> dict[str, Resolved]:
+def _bring(orders: Iterable[build.Order], report: Report, answers: Callable[[], bool]) -> dict[str, Resolved]:
     """Pull or build each. The first pull that fails ends pulling: a registry that refuses one refuses the next."""
-    brought, pulling = {}, True
+    brought: dict[str, Resolved] = {}
+    pulling = True
     for one in orders:
-        start = time.monotonic()
-        found = None
-        if pulling and answers():
-            found = _from_registry(one, version, report)
-            pulling = found is not None
-        way: Literal["registry", "built"] = "registry" if found and one.image.upstream else "built"
-        reference = found or _build(one, version, base.debian(report), report)
-        brought[one.image.name] = Resolved(reference, way, time.monotonic() - start)
+        pulled = _from_registry(one, report) if pulling and answers() else None
+        pulling = pulled is not None
+        brought[one.image.name] = pulled or _build(one, base.debian(report), report)
     return brought
 
 
-def _from_registry(one: Order, version: str, report: Report) -> str | None:
+def _from_registry(one: build.Order, report: Report) -> Resolved | None:
     """The image by digest, or built on its published base; None when the registry does not give what it takes."""
+    start = time.monotonic()
     try:
         if not one.image.upstream:
-            return _build(one, version, base.published(one.image.base, report), report)
+            return _build(one, base.published(one.image.base, report), report)
         report(f"pulling {one.image.upstream}")
         reference = engine.pull(one.image.upstream)
     except engine.PullFailed as error:
-        report(f"the registry does not give {one.image.upstream or one.image.base}: {error.why.splitlines()[-1] if error.why else error.what}")
+        report(f"{error.what}: {(error.why or 'no reason given').splitlines()[-1]}")
         return None
     engine.docker(["tag", reference, one.tag])
-    return reference
+    return Resolved(reference, "registry", time.monotonic() - start)
 
 
-def _build(one: Order, version: str, under: base.Base, report: Report) -> str:
+def _build(one: build.Order, under: base.Base, report: Report) -> Resolved:
+    start = time.monotonic()
     report(f"building {one.image.name}: {one.image.why_local or 'no registry answers'}")
-    return build.build(one.image, one.tag, version, one.program, under, report)
-
+    return Resolved(build.build(one, under, report), "built", time.monotonic() - start)

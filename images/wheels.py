@@ -17,11 +17,22 @@ OLDEST_GLIBC = 17
 
 
 def command(lock: Path, target: Path, python: str, glibc: int) -> list[str]:
-    """pip's arguments: only wheels, and only those that fit the base, which is not the Python that runs cmctl."""
+    """Arguments of pip: only wheels, and only those that fit the base, which is not the Python that runs cmctl."""
     names = [f"manylinux_2_{minor}" for minor in range(glibc, OLDEST_GLIBC - 1, -1)] + ["manylinux2014"]
     platforms = [part for name in names for part in ("--platform", f"{name}_{platform.machine()}")]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile", "--no-deps"]
-    return [*pip, "--only-binary=:all:", "--python-version", python, *platforms, "--require-hashes", "--target", str(target), "-r", str(lock)]
+    return [
+        *pip,
+        "--only-binary=:all:",
+        "--python-version",
+        python,
+        *platforms,
+        "--require-hashes",
+        "--target",
+        str(target),
+        "-r",
+        str(lock),
+    ]
 
 
 def unpacked(lock: Path, python: str, glibc: int, report: Report) -> Path:

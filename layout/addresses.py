@@ -31,7 +31,11 @@ def fixed(environment: Environment, phase: int, name: str) -> str:
 def slotted(environment: Environment, phase: int, slot: Slot, position: int) -> str:
     """Address of the instance at `position` (from 0, over all services of a phase). Raises BadInput when the block is full."""
     if position >= SLOT_SIZE:
-        raise BadInput(f"phase {phase} places more than {SLOT_SIZE} instances", why="each slot has that many addresses", hint="lower replicas in the phase's file")
+        raise BadInput(
+            f"phase {phase} places more than {SLOT_SIZE} instances",
+            why="each slot has that many addresses",
+            hint="lower replicas in the phase's file",
+        )
     return str(environment.network[phase * BLOCK + SLOT_START[slot] + position])
 
 

@@ -16,7 +16,9 @@ def check(layout: Layout) -> None:
     """Raises BadInput that lists everything that cannot work in this layout."""
     findings = [*_memory(layout), *_connections(layout), *_published(layout), *_routes(layout)]
     if findings:
-        raise BadInput("\n".join(findings), why=f"{layout.stack} cannot work like this", hint="correct the phase's or the environment's file")
+        raise BadInput(
+            "\n".join(findings), why=f"{layout.stack} cannot work like this", hint="correct the phase's or the environment's file"
+        )
 
 
 def host_memory_mb(layout: Layout, host: str) -> int:
@@ -37,7 +39,9 @@ def _memory(layout: Layout) -> list[str]:
         bought = host_memory_mb(layout, host)
         needed = sum(one.memory_mb for one in layout.on(host))
         if layout.instances and needed > bought * (1 - RESERVED):
-            findings.append(f"host {host}: both slots and the fixed containers need {needed} MiB of {bought} MiB ({RESERVED:.0%} are the host's own)")
+            findings.append(
+                f"host {host}: both slots and the fixed containers need {needed} MiB of {bought} MiB ({RESERVED:.0%} are the host's own)"
+            )
     return findings
 
 
@@ -80,4 +84,3 @@ def declared_ports(layouts: tuple[Layout, ...]) -> set[tuple[str, int]]:
     fixed = {(address, port) for layout in layouts for one in layout.fixed for address, port, _ in one.published}
     slotted = {(one.address, one.port) for layout in layouts for one in layout.instances if one.address != one.own_address}
     return fixed | slotted
-

@@ -34,7 +34,9 @@ def hosts_of(environment: Environment, role: str) -> list[str]:
     found = [name for name, host in environment.hosts.items() if role in host.roles]
     if not found:
         raise BadInput(
-            f"environment {environment.name} has no host for role {role!r}", why="the phase places containers on it", hint=f"add {role} to a host's roles in environments/{environment.name}.yaml"
+            f"environment {environment.name} has no host for role {role!r}",
+            why="the phase places containers on it",
+            hint=f"add {role} to a host's roles in environments/{environment.name}.yaml",
         )
     return found
 
@@ -72,7 +74,10 @@ def _balancers(phase: Phase, environment: Environment) -> list[Fixed]:
     published = ((str(listen.address), listen.http, HTTP), (str(listen.address), listen.https, HTTPS)) if public else ()
     address = addresses.fixed(environment, phase.number, "balancer")
     hosts = hosts_of(environment, balancer.role)[: phase.hosts[balancer.role].count]
-    return [Fixed("balancer", "nginx", host, address, HTTPS, balancer.memory_mb, balancer.cpus, stateful=False, published=published) for host in hosts]
+    return [
+        Fixed("balancer", "nginx", host, address, HTTPS, balancer.memory_mb, balancer.cpus, stateful=False, published=published)
+        for host in hosts
+    ]
 
 
 def _balancer(phase: Phase) -> Balancer:
@@ -84,7 +89,9 @@ def _balancer(phase: Phase) -> Balancer:
 def _redis(phase: Phase, environment: Environment, kind: str, redis: Redis) -> Fixed:
     name = f"redis-{kind}"
     host = hosts_of(environment, redis.role)[0]
-    return Fixed(name, "redis", host, addresses.fixed(environment, phase.number, name), REDIS_PORT, redis.memory_mb, redis.cpus, stateful=True)
+    return Fixed(
+        name, "redis", host, addresses.fixed(environment, phase.number, name), REDIS_PORT, redis.memory_mb, redis.cpus, stateful=True
+    )
 
 
 def _monitoring(phase: Phase, environment: Environment) -> tuple[Fixed, ...]:
@@ -99,7 +106,17 @@ def _monitoring(phase: Phase, environment: Environment) -> tuple[Fixed, ...]:
 
     monitoring = phase.monitoring
     return (
-        Fixed("prometheus", "prometheus", host, at("prometheus"), PROMETHEUS_PORT, monitoring.memory_mb, monitoring.cpus, stateful=True, published=published),
+        Fixed(
+            "prometheus",
+            "prometheus",
+            host,
+            at("prometheus"),
+            PROMETHEUS_PORT,
+            monitoring.memory_mb,
+            monitoring.cpus,
+            stateful=True,
+            published=published,
+        ),
         Fixed("node-exporter", "node-exporter", host, at("node-exporter"), NODE_PORT, 64, 0.25, stateful=False),
         Fixed("redis-exporter", "redis-exporter", host, at("redis-exporter"), REDIS_EXPORTER_PORT, 64, 0.25, stateful=False),
     )

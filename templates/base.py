@@ -45,7 +45,13 @@ class Base:
                 self.services[one.name] = self._add(one) | health(*(part.replace("$", "$$") for part in ready_command(one)), start_s=5)
 
     def _add(self, one: Fixed) -> Service:
-        makers = {"edge": self._edge, "balancer": self._balancer, "mongo": self._mongo, "prometheus": self._prometheus, "redis-exporter": self._redis_exporter}
+        makers = {
+            "edge": self._edge,
+            "balancer": self._balancer,
+            "mongo": self._mongo,
+            "prometheus": self._prometheus,
+            "redis-exporter": self._redis_exporter,
+        }
         if one.name in makers:
             return makers[one.name](one)
         return self._node_exporter(one) if one.name == "node-exporter" else self._redis(one)
@@ -73,10 +79,15 @@ class Base:
         self.files[f"base/{one.name}/redis.conf"] = redis.conf(self.layout.phase.redis[kind])
         self.secret_files["base/secrets/redis-auth"] = secret_values.redis_auth(self.values)
         self.volumes.append(one.name)
-        service = hardened(self.layout, one, self.images, REDIS_USER) | {"command": ["redis-server", "/etc/cmctl/redis/redis.conf"], "stop_grace_period": "30s"}
+        service = hardened(self.layout, one, self.images, REDIS_USER) | {
+            "command": ["redis-server", "/etc/cmctl/redis/redis.conf"],
+            "stop_grace_period": "30s",
+        }
         service |= mounts({f"./{one.name}": "/etc/cmctl/redis"}) | secret("redis-auth")
         service["volumes"].append({"type": "volume", "source": one.name, "target": "/data"})
-        return self._marked(service | {"entrypoint": []}, self.files[f"base/{one.name}/redis.conf"], self.secret_files["base/secrets/redis-auth"])
+        return self._marked(
+            service | {"entrypoint": []}, self.files[f"base/{one.name}/redis.conf"], self.secret_files["base/secrets/redis-auth"]
+        )
 
     def _mongo(self, one: Fixed) -> Service:
         self.volumes.append(one.name)
@@ -88,7 +99,11 @@ class Base:
         self.files["base/prometheus/prometheus.yml"] = prometheus.conf(self.layout)
         self.volumes.append(one.name)
         days = self.layout.phase.monitoring.retention_days if self.layout.phase.monitoring else 1
-        flags = ["--config.file=/etc/cmctl/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", f"--storage.tsdb.retention.time={days}d"]
+        flags = [
+            "--config.file=/etc/cmctl/prometheus/prometheus.yml",
+            "--storage.tsdb.path=/prometheus",
+            f"--storage.tsdb.retention.time={days}d",
+        ]
         service = hardened(self.layout, one, self.images, NOBODY) | {"command": flags, "stop_grace_period": "30s"}
         service |= mounts({"./prometheus": "/etc/cmctl/prometheus"})
         service["volumes"].append({"type": "volume", "source": one.name, "target": "/prometheus"})
@@ -113,4 +128,3 @@ class Base:
 
     def compose(self) -> str:
         return compose.document(self.layout, "base", self.services, tuple(self.volumes)) if self.services else ""
-

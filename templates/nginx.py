@@ -72,9 +72,7 @@ def balancer(layout: Layout) -> str:
 def edge(layout: Layout) -> str:
     """nginx.conf of the local edge, which stands where Cloudflare stands: TLS, client addresses, and which phase is live."""
     environment = layout.environment
-    origins = [
-        Upstream(f"phase{number}", (f"{addresses.fixed(environment, number, 'balancer')}:{HTTPS}",)) for number in range(3)
-    ]
+    origins = [Upstream(f"phase{number}", (f"{addresses.fixed(environment, number, 'balancer')}:{HTTPS}",)) for number in range(3)]
     return engine.text("edge.conf.j2", **_shared(layout), origins=origins)
 
 
@@ -111,7 +109,8 @@ def _upstreams(layout: Layout, facts: Balancer) -> list[Upstream]:
     for service in layout.phase.workloads:
         for slot in SLOTS:
             servers = tuple(
-                f"{one.address}:{one.port} weight={one.weight} max_fails={facts.max_fails} fail_timeout={facts.fail_timeout_s}s" for one in layout.of(service, slot)
+                f"{one.address}:{one.port} weight={one.weight} max_fails={facts.max_fails} fail_timeout={facts.fail_timeout_s}s"
+                for one in layout.of(service, slot)
             )
             found.append(Upstream(f"{service}_{slot}", servers))
     return found

@@ -26,7 +26,9 @@ def _apps(layout: Layout) -> list[dict[str, Any]]:
     for service, facts in layout.platform.services.items():
         instances = [one for one in layout.instances if one.service == service]
         if facts.metrics and instances:
-            targets = [{"targets": [f"{one.address}:{one.port}"], "labels": {"slot": one.slot, "instance_id": one.name}} for one in instances]
+            targets = [
+                {"targets": [f"{one.address}:{one.port}"], "labels": {"slot": one.slot, "instance_id": one.name}} for one in instances
+            ]
             jobs.append({"job_name": service, "metrics_path": facts.metrics, "static_configs": targets})
     return jobs
 
@@ -43,7 +45,9 @@ def _redis(layout: Layout) -> list[dict[str, Any]]:
     exporter = [one for one in layout.fixed if one.name == "redis-exporter"]
     if not exporter:
         return []
-    targets = [{"targets": [f"redis://{one.address}:{one.port}"], "labels": {"store": one.name}} for one in layout.fixed if one.image == "redis"]
+    targets = [
+        {"targets": [f"redis://{one.address}:{one.port}"], "labels": {"store": one.name}} for one in layout.fixed if one.image == "redis"
+    ]
     relabel = [
         {"source_labels": ["__address__"], "target_label": "__param_target"},
         {"source_labels": ["__param_target"], "target_label": "instance"},

@@ -22,7 +22,7 @@ def spec(
     return ReleaseSpec(
         stack=layout.stack,
         version=version,
-        hosts={host: _target(layout, host, home) for host in layout.hosts},
+        hosts={host: target(layout, host, home) for host in layout.hosts},
         bundles=bundles(layout, images, secrets, certificate),
         images={name: images[name] for name in sorted(used)},
         network={"name": names.network(layout.platform, layout.environment), "subnet": str(layout.environment.network)},
@@ -36,10 +36,13 @@ def spec(
     )
 
 
-def _target(layout: Layout, host: str, home: Path) -> Target:
+def target(layout: Layout, host: str, home: Path) -> Target:
+    """How a host of the environment is reached, and cmctl's folder on it."""
     facts = layout.environment.hosts[host]
     root = facts.root or (str(home / "hosts" / host) if facts.connection == "local" else "/var/lib/cmctl")
-    return Target(connection=facts.connection, address=str(facts.address), root=root, user=facts.user, port=facts.port, host_key=facts.host_key or "")
+    return Target(
+        connection=facts.connection, address=str(facts.address), root=root, user=facts.user, port=facts.port, host_key=facts.host_key or ""
+    )
 
 
 def _checks(layout: Layout, slot: str, asker: Fixed) -> tuple[Check, ...]:
@@ -55,7 +58,8 @@ def _checks(layout: Layout, slot: str, asker: Fixed) -> tuple[Check, ...]:
 
 def _ready(layout: Layout) -> tuple[Ready, ...]:
     return tuple(
-        Ready(host=one.host, container=names.container(layout, one), command=base.ready_command(one), reload=base.RELOAD.get(one.image, ())) for one in layout.fixed
+        Ready(host=one.host, container=names.container(layout, one), command=base.ready_command(one), reload=base.RELOAD.get(one.image, ()))
+        for one in layout.fixed
     )
 
 
@@ -73,4 +77,7 @@ def _first(layout: Layout, service: str) -> Instance | None:
 
 def _probes(layout: Layout, balancer: Fixed) -> list[Probe]:
     name = names.domains(layout.platform, layout.environment, "web")[0]
-    return [Probe(host=balancer.host, balancer=names.container(layout, balancer), url=f"http://127.0.0.1:{PROBE_PORT}{path}", name=name) for path in layout.platform.probes]
+    return [
+        Probe(host=balancer.host, balancer=names.container(layout, balancer), url=f"http://127.0.0.1:{PROBE_PORT}{path}", name=name)
+        for path in layout.platform.probes
+    ]

@@ -21,4 +21,9 @@ def backend_environment(layout: Layout, one: Instance) -> dict[str, str]:
 
 def _pool(kind: str, pool: Pool) -> dict[str, str]:
     prefix = f"MONGO_{kind.upper()}_POOL"
-    return {f"{prefix}_MAX": str(pool.max), f"{prefix}_MIN": str(pool.min), f"{prefix}_IDLE_MS": str(pool.idle_ms), "MONGO_SELECT_MS": str(pool.select_ms)}
+    return {
+        f"{prefix}_MAX": str(pool.max),
+        f"{prefix}_MIN": str(pool.min),
+        f"{prefix}_IDLE_MS": str(pool.idle_ms),
+        "MONGO_SELECT_MS": str(pool.select_ms),
+    }

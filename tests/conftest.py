@@ -26,7 +26,9 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         assert path.exists(), f"{path.name} has no golden file: run `make golden` and read the diff"
-        assert text == path.read_text(encoding="utf-8"), f"golden/{name} differs: if the change is meant, run `make golden` and read the diff"
+        assert text == path.read_text(encoding="utf-8"), (
+            f"golden/{name} differs: if the change is meant, run `make golden` and read the diff"
+        )
 
     return compare
 

@@ -85,14 +85,24 @@ def refuse(machine: Machine, engine: Engine) -> None:
     """Raise Unreachable with what to run where cmctl must not, or cannot, install or start the engine itself."""
     elsewhere = machine.setting("DOCKER_HOST")
     if elsewhere:
-        raise Unreachable(f"the container engine at {elsewhere} does not answer", why=engine.why, hint="start it, or unset DOCKER_HOST to use this machine's")
+        raise Unreachable(
+            f"the container engine at {elsewhere} does not answer",
+            why=engine.why,
+            hint="start it, or unset DOCKER_HOST to use this machine's",
+        )
     if "permission denied" in engine.why:
         raise Unreachable(
-            "this user may not talk to the container engine", why=engine.why, hint='sudo usermod -aG docker "$USER", log in anew, then cmctl doctor'
+            "this user may not talk to the container engine",
+            why=engine.why,
+            hint='sudo usermod -aG docker "$USER", log in anew, then cmctl doctor',
         )
     installed = _installed(machine)
     if not installed and machine.which("apt-get") is None:
-        raise Unreachable("no container engine is installed", why="this is not Debian or Ubuntu", hint="install Docker Engine for this system, then cmctl doctor")
+        raise Unreachable(
+            "no container engine is installed",
+            why="this is not Debian or Ubuntu",
+            hint="install Docker Engine for this system, then cmctl doctor",
+        )
     if not machine.is_root():
         start = "sudo systemctl start docker" if _systemd(machine) else "sudo dockerd &"
         install = f"sudo apt-get update && sudo apt-get install --no-install-recommends {' '.join(PACKAGES)} && "
@@ -136,7 +146,9 @@ def _configure(machine: Machine, report: Report, places: Places) -> None:
     """The engine's settings, written only where there are none: an existing file is its owner's."""
     if machine.text(places.config) is not None:
         return
-    report(f"writing {places.config}: containers survive a restart of the engine, ports without a proxy, logs of at most 3 × 10 MB")
+    report(
+        f"writing {places.config}: containers survive a restart of the engine, ports without a proxy, logs of at most three files of 10 MB"
+    )
     places.config.parent.mkdir(parents=True, exist_ok=True)
     places.config.write_text(json.dumps(SETTINGS, indent=2) + "\n", encoding="utf-8")
 
@@ -164,7 +176,7 @@ def _is_starting(machine: Machine, places: Places) -> bool:
 
 
 def start_by_hand(machine: Machine, places: Places) -> subprocess.Popen[bytes]:
-    """dockerd in a session of its own, so that it outlives this command and its terminal."""
+    """Start dockerd in a session of its own, so that it outlives this command and its terminal."""
     program = machine.which("dockerd")
     if program is None:
         raise Unreachable("dockerd is not installed", hint="cmctl doctor --fix")
@@ -172,7 +184,12 @@ def start_by_hand(machine: Machine, places: Places) -> subprocess.Popen[bytes]:
     folders = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # dockerd calls iptables and containerd by name
     with places.log.open("ab") as log:
         return subprocess.Popen(
-            [str(program), *places.argv[1:]], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=os.environ | {"PATH": folders}
+            [str(program), *places.argv[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=os.environ | {"PATH": folders},
         )
 
 
@@ -185,4 +202,6 @@ def _wait(machine: Machine, places: Places, process: subprocess.Popen[bytes] | N
             return engine
         time.sleep(0.2)
     log = "\n".join((machine.text(places.log) or "").splitlines()[-8:]) if process else engine.why
-    raise CmctlError(f"the container engine did not answer within {START_S} s", why=log, hint=f"read {places.log if process else 'journalctl -u docker'}")
+    raise CmctlError(
+        f"the container engine did not answer within {START_S} s", why=log, hint=f"read {places.log if process else 'journalctl -u docker'}"
+    )

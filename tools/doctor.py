@@ -70,7 +70,14 @@ def look(machine: Machine | None = None, registry: Callable[[], bool] = answers)
 
 def _python() -> Tool:
     problem = "" if sys.version_info >= PYTHON else "older than 3.11"
-    return Tool("python", Path(sys.executable), platform.python_version(), "cmctl itself", "install Python 3.11 or newer, then make demo", problem=problem)
+    return Tool(
+        "python",
+        Path(sys.executable),
+        platform.python_version(),
+        "cmctl itself",
+        "install Python 3.11 or newer, then make demo",
+        problem=problem,
+    )
 
 
 def _client(machine: Machine) -> Tool:
@@ -82,7 +89,14 @@ def _engine(machine: Machine) -> Tool:
     engine = container_engine.look(machine)
     host = machine.setting("DOCKER_HOST").removeprefix("unix://") or "/var/run/docker.sock"
     found = Path(host) if engine.version else None
-    return Tool("container engine", found, engine.version, "running every container", "cmctl doctor --fix", problem="" if engine.version else engine.why)
+    return Tool(
+        "container engine",
+        found,
+        engine.version,
+        "running every container",
+        "cmctl doctor --fix",
+        problem="" if engine.version else engine.why,
+    )
 
 
 def _compose(machine: Machine) -> Tool:
@@ -99,7 +113,14 @@ def _pulumi(machine: Machine) -> Tool:
     fits = other == f"v{family.version}"
     found = on_path if fits else own if own.exists() else None
     # Not needed yet: the first command that wants it gets it, by download or with Go.
-    return Tool("pulumi", found, family.version if found else "", f"planning and applying: exactly {family.version}", "cmctl toolchain", needed=False)
+    return Tool(
+        "pulumi",
+        found,
+        family.version if found else "",
+        f"planning and applying: exactly {family.version}",
+        "cmctl toolchain",
+        needed=False,
+    )
 
 
 def _ferretdb() -> Tool:
@@ -150,11 +171,25 @@ def _disk(machine: Machine) -> Tool:
     folder, wanted = cache(), DISK_TO_BUILD_GIB if _builds_are_due() else DISK_GIB
     free = machine.free_bytes(folder) / GIB
     problem = "" if free >= wanted else f"less than {wanted} GiB"
-    return Tool("disk", folder, f"{free:.1f} GiB free", "programs, images and volumes", f"free {wanted} GiB, or set CMCTL_CACHE to another disk", problem=problem)
+    return Tool(
+        "disk",
+        folder,
+        f"{free:.1f} GiB free",
+        "programs, images and volumes",
+        f"free {wanted} GiB, or set CMCTL_CACHE to another disk",
+        problem=problem,
+    )
 
 
 def _memory(machine: Machine) -> Tool:
     wanted = MEMORY_TO_BUILD_GIB if _builds_are_due() else MEMORY_GIB
     free = machine.memory_bytes() / GIB
     problem = "" if free >= wanted else f"less than {wanted:g} GiB"
-    return Tool("memory", Path("/proc/meminfo"), f"{free:.1f} GiB available", "containers and builds", f"end programs until {wanted:g} GiB are free", problem=problem)
+    return Tool(
+        "memory",
+        Path("/proc/meminfo"),
+        f"{free:.1f} GiB available",
+        "containers and builds",
+        f"end programs until {wanted:g} GiB are free",
+        problem=problem,
+    )

@@ -47,7 +47,9 @@ class ThisMachine:
         """Run to the end with no input; never raises for what the program does."""
         full = os.environ | dict(environment or {})
         try:
-            done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout_s, env=full, check=False)
+            done = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout_s, env=full, check=False
+            )
         except OSError as error:
             return Answer(127, err=str(error))
         except subprocess.TimeoutExpired:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import os
 import platform
 import shutil
 import subprocess
 import tarfile
-import tempfile
-import urllib.error
+import time
 import urllib.request
 from importlib.metadata import version
 from pathlib import Path
 
 from environments.home import cache
 from errors import CmctlError
-from tools.builder import Family, Report, build, installed
+from images.registry import reaches
+from tools.builder import PROGRESS_S, Family, Report, alone, begun, build, installed
 
 ANSWER_S = 5
+DOWNLOAD_S = 600
+RELEASES = "https://github.com/pulumi/pulumi/releases/download"
 FERRETDB = Family("ferretdb", "ferretdb", ".", "1.24.2", minutes=1.5)
 
 
@@ -37,8 +39,7 @@ def pulumi(report: Report) -> Path:
     target = installed(family, cache())
     if target.exists():
         return target
-    downloaded = _download(family, target, report)
-    return downloaded or build(family, cache(), report)
+    return _download(family, target, report) or build(family, cache(), report)
 
 
 def ferretdb(report: Report) -> Path:
@@ -50,39 +51,73 @@ def on_path(wanted: str) -> Path | None:
     found = shutil.which("pulumi")
     if not found:
         return None
-    said = subprocess.run([found, "version"], capture_output=True, text=True, timeout=20, check=False).stdout.strip()
-    return Path(found) if said == f"v{wanted}" else None
-
-
-def _download(family: Family, target: Path, report: Report) -> Path | None:
-    """The official release, checked against its published checksum; None where the network does not give it."""
-    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    name = f"pulumi-v{family.version}-{platform.system().lower()}-{machine}.tar.gz"
-    base = f"https://github.com/pulumi/pulumi/releases/download/v{family.version}"
+    environment = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
-        sums = _get(f"{base}/pulumi-{family.version}-checksums.txt", ANSWER_S).decode()
-        report(f"downloading {name}")
-        data = _get(f"{base}/{name}", ANSWER_S)
-    except (urllib.error.URLError, OSError, ValueError):
+        done = subprocess.run(
+            [found, "version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, env=environment, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
         return None
-    wanted = {parts[1]: parts[0] for line in sums.splitlines() if len(parts := line.split()) == 2}.get(name)
-    if hashlib.sha256(data).hexdigest() != wanted:
-        raise CmctlError(f"{name} does not have its published checksum", why="the download was changed on its way", hint="cmctl toolchain")
-    return _unpack(data, target)
+    return Path(found) if done.stdout.strip() == f"v{wanted}" else None
 
 
-def _get(url: str, timeout_s: float) -> bytes:
-    with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310 - https constants above
-        return bytes(answer.read())
+def archive_name(wanted: str, system: str, machine: str) -> str:
+    kind = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(machine.lower(), machine.lower())
+    return f"pulumi-v{wanted}-{system.lower()}-{kind}.tar.gz"
 
 
-def _unpack(data: bytes, target: Path) -> Path:
+def _download(family: Family, target: Path, report: Report, releases: str = RELEASES) -> Path | None:
+    """The official release, checked against its published checksum; None where the network does not give it."""
+    name = archive_name(family.version, platform.system(), platform.machine())
+    base = f"{releases}/v{family.version}"
+    sums_url = f"{base}/pulumi-{family.version}-checksums.txt"
+    if not reaches(sums_url, ANSWER_S):
+        return None
+    with alone(target.parent.parent, report), begun(target.parent.parent) as folder:
+        if target.exists():
+            return target
+        report(f"downloading {name}")
+        try:
+            sums = _fetch(sums_url, folder / "sums", report).read_text(encoding="utf-8")
+            archive = _fetch(f"{base}/{name}", folder / name, report)
+        except OSError as error:
+            report(f"the official release cannot be had ({error}): it is built here instead")
+            return None
+        _check(archive, sums)
+        return _unpack(archive, target)
+
+
+def _fetch(url: str, to: Path, report: Report) -> Path:
+    """Copy `url` to a file; OSError when it fails or takes longer than 10 min."""
+    start = told = time.monotonic()
+    with urllib.request.urlopen(url, timeout=ANSWER_S) as answer, to.open("wb") as file:  # noqa: S310 - https constants above
+        while block := answer.read(1 << 20):
+            file.write(block)
+            now = time.monotonic()
+            if now - start > DOWNLOAD_S:
+                raise TimeoutError(f"not whole after {DOWNLOAD_S} s")
+            if now - told > PROGRESS_S:
+                told = now
+                report(f"downloading {to.name}: {file.tell() / 1e6:.0f} MB in {now - start:.0f} s")
+    return to
+
+
+def _check(archive: Path, sums: str) -> None:
+    wanted = {parts[1]: parts[0] for line in sums.splitlines() if len(parts := line.split()) == 2}.get(archive.name)
+    with archive.open("rb") as file:
+        got = hashlib.file_digest(file, "sha256").hexdigest()
+    if got != wanted:
+        raise CmctlError(
+            f"{archive.name} does not have its published checksum", why=f"it is {got}, published is {wanted}", hint="cmctl toolchain"
+        )
+
+
+def _unpack(archive: Path, target: Path) -> Path:
     """All programs of the archive beside each other, in place only when whole."""
-    target.parent.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent.parent, prefix=".unpacking-"))
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        archive.extractall(folder, filter="data")
+    with tarfile.open(archive) as packed:
+        if hasattr(tarfile, "data_filter"):  # Debian 12's Python 3.11.2 has none; what is unpacked has the published checksum
+            packed.extraction_filter = tarfile.data_filter
+        packed.extractall(archive.parent)  # noqa: S202 - see above
     shutil.rmtree(target.parent, ignore_errors=True)
-    (folder / "pulumi").replace(target.parent)
-    shutil.rmtree(folder)
+    (archive.parent / "pulumi").replace(target.parent)
     return target

@@ -26,13 +26,23 @@ def rows(today: datetime.date) -> dict[str, list[dict[str, Any]]]:
     days = [today + datetime.timedelta(days=number) for number in range(DAYS)]
     return {
         "companies": [{"id": f"company-{number}", "name": name} for number, name in enumerate(COMPANIES, 1)],
-        "pricing_plans": [{"id": key, "name": name, "price_inr": price, "mocks": mocks, "months": months} for key, name, price, mocks, months in PLANS],
+        "pricing_plans": [
+            {"id": key, "name": name, "price_inr": price, "mocks": mocks, "months": months} for key, name, price, mocks, months in PLANS
+        ],
         "time_slots": [
-            {"id": f"slot-{day}-{hour}", "date": str(day), "time": f"{hour}:00", "status": "available", "interview_types": ["coding", "system-design"]}
+            {
+                "id": f"slot-{day}-{hour}",
+                "date": str(day),
+                "time": f"{hour}:00",
+                "status": "available",
+                "interview_types": ["coding", "system-design"],
+            }
             for day in days
             for hour in HOURS
         ],
-        "meet_links": [{"id": f"meet-{number}", "url": f"https://meet.example/codementee-{number}", "status": "free"} for number in range(1, 6)],
+        "meet_links": [
+            {"id": f"meet-{number}", "url": f"https://meet.example/codementee-{number}", "status": "free"} for number in range(1, 6)
+        ],
     }
 
 
@@ -43,7 +53,14 @@ async def main() -> None:
         await database.write[collection].bulk_write([UpdateOne({"id": one["id"]}, {"$setOnInsert": one}, upsert=True) for one in documents])
     email, password = ADMIN
     if await database.write.users.find_one({"email": email}, {"id": 1}) is None:
-        admin = {"id": "user-admin", "name": "Admin", "email": email, "password": passwords.hashed(password), "role": "admin", "status": "active"}
+        admin = {
+            "id": "user-admin",
+            "name": "Admin",
+            "email": email,
+            "password": passwords.hashed(password),
+            "role": "admin",
+            "status": "active",
+        }
         await database.write.users.update_one({"id": admin["id"]}, {"$setOnInsert": {**admin, "created_at": now()}}, upsert=True)
     await database.close()
     print(", ".join(f"{len(documents)} {collection}" for collection, documents in found.items()))

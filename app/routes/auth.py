@@ -41,7 +41,15 @@ def public(user: dict[str, Any]) -> dict[str, Any]:
 async def register(body: Registration, parts: PartsOf) -> dict[str, Any]:
     """Make a free account and log it in. 409 when the address is taken."""
     stored = await asyncio.to_thread(passwords.hashed, body.password)
-    user = {"id": new_id("user"), "name": body.name, "email": body.email.lower(), "password": stored, "role": "mentee", "status": "free", "created_at": now()}
+    user = {
+        "id": new_id("user"),
+        "name": body.name,
+        "email": body.email.lower(),
+        "password": stored,
+        "role": "mentee",
+        "status": "free",
+        "created_at": now(),
+    }
     try:
         await parts.database.write.users.insert_one(dict(user))
     except DuplicateKeyError as error:

@@ -66,7 +66,14 @@ async def confirm(body: Confirmation, known: AdminOf, parts: PartsOf) -> dict[st
     if not done.matched_count:
         raise HTTPException(409, "this booking is not pending")
     await parts.database.write.mocks.insert_one(
-        {"id": new_id("mock"), "booking_id": body.booking_id, "mentor_id": known.user_id, "date": now()[:10], "status": "scheduled", "created_at": now()}
+        {
+            "id": new_id("mock"),
+            "booking_id": body.booking_id,
+            "mentor_id": known.user_id,
+            "date": now()[:10],
+            "status": "scheduled",
+            "created_at": now(),
+        }
     )
     metrics.BOOKINGS.labels("confirmed").inc()
     return {"id": body.booking_id, **change}

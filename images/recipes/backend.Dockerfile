@@ -2,7 +2,7 @@ ARG BASE
 ARG TOOLS
 FROM ${TOOLS} AS tools
 FROM ${BASE}
-COPY --from=tools /bin/busybox /usr/local/bin/wget
+COPY --from=tools /bin/wget /usr/local/bin/wget
 COPY lib /srv/lib
 COPY app /srv/app
 ENV PYTHONPATH=/srv/lib:/srv PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

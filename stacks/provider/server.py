@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import FrameType
 
 import grpc
@@ -16,6 +17,7 @@ from stacks.provider.tasks import Tasks
 
 MESSAGE_BYTES = 400 * 2**20
 LOOK_S = 0.5
+BOSS = "CMCTL_PID"
 
 # The engine kills a plugin 5 s after its SIGINT. Without an engine, what was begun may take this long to be taken back.
 TAKE_BACK_S = 600
@@ -34,7 +36,7 @@ def serve(servicer: provider_pb2_grpc.ResourceProviderServicer, tasks: Tasks) ->
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stopper(stopping))
     print(port, flush=True)  # noqa: T201 - the protocol: the engine reads the port from the first line
-    wait(stopping, os.getppid(), os.getppid)
+    wait(stopping, watched(os.getppid(), os.environ.get(BOSS, "")))
     tasks.cancel()
     tasks.idle(TAKE_BACK_S)
     return 0
@@ -48,7 +50,19 @@ def _stopper(stopping: threading.Event) -> Callable[[int, FrameType | None], Non
     return stop
 
 
-def wait(stopping: threading.Event, parent: int, current: Callable[[], int]) -> None:
-    """Return once `stopping` is set, or this process has another parent than the engine that started it."""
-    while not stopping.wait(LOOK_S) and current() == parent:
+def watched(engine: int, boss: str) -> Callable[[], bool]:
+    """Whether the engine that started this process, and the cmctl that started the engine, are still there.
+
+    An engine goes on when its cmctl was killed; a release that nobody waits for is taken back instead.
+    """
+
+    def alive() -> bool:
+        return os.getppid() == engine and (not boss or Path(f"/proc/{boss}").exists())
+
+    return alive
+
+
+def wait(stopping: threading.Event, alive: Callable[[], bool]) -> None:
+    """Return once `stopping` is set or `alive` says no."""
+    while not stopping.wait(LOOK_S) and alive():
         pass

@@ -14,7 +14,9 @@ from errors import BadInput, CannotTell, CmctlError, GateRefused, Interrupted, L
 
 def test_help_imports_no_engine() -> None:
     """`cmctl --help` loads neither Pulumi nor Locust nor rich's help pages."""
-    code = "import sys, cli; cli.main(['--help']); print([m for m in ('pulumi','locust','grpc','rich.markdown','scipy') if m in sys.modules])"
+    code = (
+        "import sys, cli; cli.main(['--help']); print([m for m in ('pulumi','locust','grpc','rich.markdown','scipy') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 

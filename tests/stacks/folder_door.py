@@ -35,7 +35,12 @@ class FolderDoor:
         report(StepEvent("check", 1, 2, "begin"))
         self.note("applying", spec)
         if spec.version == "refused":
-            raise RolledBack("app-2 never got ready\n100 %", why='its last lines:\n  boom "quoted" %s', hint="cmctl status", read="runbooks/deploy-failed.md")
+            raise RolledBack(
+                "app-2 never got ready\n100 %",
+                why='its last lines:\n  boom "quoted" %s',
+                hint="cmctl status",
+                read="runbooks/deploy-failed.md",
+            )
         if spec.version == "held":
             raise Locked("the lease is held", why="by another")
         if spec.version == "slow":

@@ -1,0 +1,142 @@
+"""The load generator: `python -m loadtests.generator PLAN.json`, a process of its own because Locust patches sockets.
+
+Checks the target, rehearses the journeys, plays the plan's probes, then (with `follow`) probes that come as JSON lines on
+stdin. Says what it does as JSON lines on stdout (loadtests/progress.py). Exit codes: 0 done, 2 bad plan, 3 a journey
+fails, 7 the target cannot be reached.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.fileobject
+import gevent.queue
+from geventhttpclient.url import URL
+from locust.env import Environment
+from pydantic import BaseModel
+
+from errors import BadInput
+from loadtests import plan as plans
+from loadtests import progress, rehearsal
+from loadtests.audience import Audience, size_for
+from loadtests.load import Load
+from loadtests.locustfile import Visitor
+from loadtests.plan import Plan, Probe
+from loadtests.wire import Wire, context_factory, pin, reach
+
+# The generator has to be on time even where it shares two cores with what it measures.
+NICE = -10
+
+
+def say(event: BaseModel) -> None:
+    sys.stdout.write(event.model_dump_json() + "\n")
+    sys.stdout.flush()
+
+
+class Session:
+    """One plan from the first check to the last probe."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.load: Load | None = None
+        self.ended = False
+        self.orders: gevent.queue.Queue[Probe | None] = gevent.queue.Queue()
+        self.audience = Audience(
+            plan.journeys, size_for(0), random.Random(plan.seed), plan.run, plan.part, plan.parts, plan.client_addresses, plan.variables,  # noqa: S311 - a mix of journeys is no secret
+        )  # fmt: skip
+
+    def run(self) -> int:
+        pin(self.plan.target)
+        kind, why = reach(self.plan.target)
+        if kind:
+            return _refuse(progress.Refusal.model_validate({"kind": kind, "what": _unreachable(self.plan, kind), "why": why}))
+        say(progress.Checking(target=self.plan.target.url))
+        wire = client(self.plan)
+        try:
+            say(rehearsal.rehearse(self.plan, wire, self.audience, gevent.sleep))
+        except rehearsal.Failed as failed:
+            return _refuse(failed.refusal)
+        if self.plan.follow:
+            gevent.spawn(self._listen)
+        for probe in self.plan.probes:
+            self._probe(wire, probe)
+        while self.plan.follow and not self.ended and (order := self.orders.get()) is not None:
+            self._probe(wire, order)
+        say(progress.Bye())
+        return 0
+
+    def stop(self, *_: object) -> None:
+        self.ended = True
+        self.orders.put(None)
+        if self.load:
+            self.load.stop()
+
+    def _probe(self, wire: Wire, probe: Probe) -> None:
+        if self.ended:
+            return
+        before = self.audience
+        self.audience = Audience(
+            before.journeys, size_for(probe.rate_per_s), before.random, before.run, before.part, before.parts, before.addresses, before.variables,
+            before.accounts, born=before.born,
+        )  # fmt: skip
+        say(progress.Started(probe=probe))
+        self.load = Load(self.plan, wire, self.audience, probe, say)
+        say(self.load.run())
+        self.load = None
+
+    def _listen(self) -> None:
+        """Probes from the parent; when its pipe ends, the parent is gone and so is the reason to send load."""
+        lines: Any = gevent.fileobject.FileObjectPosix(sys.stdin.fileno(), "rb", close=False)
+        for line in lines:
+            self.orders.put(Probe.model_validate_json(line))
+        self.stop()
+
+
+def client(plan: Plan) -> Wire:
+    """Locust's fast client for the plan's target, as a Visitor of the locustfile has it."""
+    settings = {
+        "host": plan.target.url, "insecure": False, "ssl_context_factory": staticmethod(context_factory(plan.target)),
+        "network_timeout": plan.timeout_s, "concurrency": plan.max_in_flight,
+    }  # fmt: skip
+    visitor = type("PlannedVisitor", (Visitor,), settings)(Environment())
+    return Wire(visitor.client.client.clientpool.get_client(URL(plan.target.url)))
+
+
+def _unreachable(plan: Plan, kind: str) -> str:
+    where = f"{plan.target.address}:{plan.target.port}" if plan.target.address else plan.target.url
+    if kind == "certificate":
+        return f"the certificate that {where} shows is not one for {plan.target.host}"
+    return f"{plan.target.url} cannot be reached at {where}"
+
+
+def _refuse(refusal: progress.Refusal) -> int:
+    say(refusal)
+    return 3 if refusal.kind == "journey" else 7
+
+
+def main(argv: list[str]) -> int:
+    try:
+        plan = plans.parse(Path(argv[1]).read_text(encoding="utf-8"))
+    except (BadInput, OSError, IndexError) as error:
+        say(progress.Refusal(kind="plan", what="the load plan is not usable", why=str(error)))
+        return 2
+    if plan.production and not plan.i_own_this:
+        say(progress.Refusal(kind="plan", what=f"{plan.environment} is production and the plan does not say i_own_this"))
+        return 2
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    session = Session(plan)
+    gevent.signal_handler(signal.SIGTERM, session.stop)
+    gevent.signal_handler(signal.SIGINT, session.stop)
+    return session.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -1,0 +1,139 @@
+"""The steps that journeys are made of, by name. A step of the form `GET /path` needs no entry here."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from errors import BadInput
+from loadtests.visits import Step, Visit
+from phases.model import Journey
+
+LITERAL = re.compile(r"^(GET|HEAD) (/\S*)$")
+OK = frozenset({200})
+MADE = frozenset({200, 201})
+# An administrator who was not the first to confirm a booking is told so; that is the platform working.
+DONE_OR_TAKEN = frozenset({200, 409})
+ANY_GOOD = frozenset(range(200, 400))
+
+
+def _registration(visit: Visit) -> dict[str, Any]:
+    return {"name": "Load Test", "email": visit.values["email"], "password": visit.values["password"]}
+
+
+def _credentials(visit: Visit) -> dict[str, Any]:
+    return {"email": visit.values["email"], "password": visit.values["password"]}
+
+
+def _admin_credentials(visit: Visit) -> dict[str, Any]:
+    return {"email": visit.values["admin_email"], "password": visit.values["admin_password"]}
+
+
+def _booking(visit: Visit) -> dict[str, Any]:
+    return {"company_id": visit.values["company_id"], "interview_type": visit.values["interview_type"], "slot_ids": [visit.values["slot_id"]]}
+
+
+def _order(visit: Visit) -> dict[str, Any]:
+    return {"plan_id": visit.values.get("plan_id", "starter")}
+
+
+def _payment(visit: Visit) -> dict[str, Any]:
+    return {"order_id": visit.values["order_id"], **visit.values["checkout"]}
+
+
+def _confirmation(visit: Visit) -> dict[str, Any]:
+    return {"booking_id": visit.values["pending_id"], "slot_id": visit.values["pending_slot_id"]}
+
+
+def _keep_token(visit: Visit, answer: Any) -> None:
+    visit.values["token"] = answer["token"]
+
+
+def _keep_company(visit: Visit, answer: Any) -> None:
+    visit.values["company_id"] = visit.random.choice(answer)["id"]
+
+
+def _keep_plan(visit: Visit, answer: Any) -> None:
+    visit.values["plan_id"] = visit.random.choice(answer)["id"]
+
+
+def _keep_interview_type(visit: Visit, answer: Any) -> None:
+    visit.values["interview_type"] = visit.random.choice(answer)["id"]
+
+
+def _keep_slot(visit: Visit, answer: Any) -> None:
+    visit.values["slot_id"] = visit.random.choice(answer)["id"]
+
+
+def _keep_order(visit: Visit, answer: Any) -> None:
+    visit.values["order_id"] = answer["id"]
+    visit.values["checkout"] = {name: answer["checkout"][name] for name in ("payment_id", "signature")}
+
+
+def _keep_pending(visit: Visit, answer: Any) -> None:
+    """Any pending booking; with none there is nothing to confirm, and the journey ends here."""
+    if answer:
+        chosen = visit.random.choice(answer)
+        visit.values["pending_id"], visit.values["pending_slot_id"] = chosen["id"], chosen["slot_ids"][0]
+
+
+CATALOGUE: Mapping[str, Step] = {
+    step.name: step
+    for step in (
+        Step("landing", "GET", "/", OK),
+        Step("companies", "GET", "/api/companies", OK, keep=_keep_company),
+        Step("pricing", "GET", "/api/pricing-plans", OK, keep=_keep_plan),
+        Step("interview_types", "GET", "/api/interview-types", OK, keep=_keep_interview_type),
+        Step("slots", "GET", "/api/time-slots", OK, keep=_keep_slot),
+        Step("register", "POST", "/api/auth/register-free", MADE, body=_registration, keep=_keep_token),
+        Step("login", "POST", "/api/auth/login", OK, body=_credentials, keep=_keep_token, account=True),
+        Step("dashboard", "GET", "/api/booking-requests", OK, signed_in=True),
+        Step("book", "POST", "/api/booking-requests", MADE, body=_booking, signed_in=True),
+        Step("create_order", "POST", "/api/payment/create-order", MADE, body=_order, keep=_keep_order, signed_in=True),
+        Step("verify_payment", "POST", "/api/payment/verify-payment", OK, body=_payment, signed_in=True),
+        Step("admin_login", "POST", "/api/auth/login", OK, body=_admin_credentials, keep=_keep_token, variables=("admin_email", "admin_password")),
+        Step("admin_bookings", "GET", "/api/admin/booking-requests?status=pending", OK, keep=_keep_pending, signed_in=True),
+        Step("admin_confirm", "POST", "/api/admin/confirm-booking", DONE_OR_TAKEN, body=_confirmation, signed_in=True, needs=("pending_id",)),
+    )
+}
+
+
+def step(name: str) -> Step:
+    """The step called `name`, or the one that `GET /path` spells out. Raises BadInput that lists the known ones."""
+    literal = LITERAL.match(name)
+    if literal:
+        return Step(name, literal[1], literal[2].replace("{", "{{").replace("}", "}}"), ANY_GOOD)
+    if name not in CATALOGUE:
+        close = difflib.get_close_matches(name, CATALOGUE, n=1)
+        guess = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(CATALOGUE))}"
+        raise BadInput(f"journeys know no step {name!r}", why=guess, hint="name a known step, or write it out: GET /path")
+    return CATALOGUE[name]
+
+
+def steps(journey: Journey) -> tuple[Step, ...]:
+    return tuple(step(name) for name in journey.steps)
+
+
+def missing_variables(journeys: Iterable[Journey], variables: Mapping[str, str]) -> list[str]:
+    """Names of values that steps need from outside and nobody gave."""
+    wanted = {name for journey in journeys for one in steps(journey) for name in one.variables}
+    return sorted(wanted - variables.keys())
+
+
+def needs_accounts(journeys: Iterable[Journey]) -> bool:
+    """Whether a journey starts with an account that has to exist before."""
+    return any(one.account for journey in journeys for one in steps(journey))
+
+
+def mean_requests(journeys: Mapping[str, Journey]) -> float:
+    """Requests of one journey, averaged over the mix."""
+    weight = sum(journey.weight for journey in journeys.values())
+    return sum(journey.weight * len(journey.steps) for journey in journeys.values()) / weight
+
+
+def mean_think_s(journeys: Mapping[str, Journey]) -> float:
+    """Seconds that a user thinks after a request, averaged over all requests of the mix."""
+    requests = sum(journey.weight * len(journey.steps) for journey in journeys.values())
+    return sum(journey.weight * len(journey.steps) * sum(journey.think_s) / 2 for journey in journeys.values()) / requests

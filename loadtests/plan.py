@@ -1,0 +1,171 @@
+"""What the generator is told: target, journeys, probes and bounds. One JSON file, read by the child process."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from environments.model import Environment
+from errors import BadInput
+from loadtests import journeys as catalogue
+from phases.model import Journey, Phase, Platform, Slo
+
+SCHEMA = "cmctl/load-plan/1"
+# RFC 2544 sets 198.18.0.0/15 apart for load tests: 131,072 addresses that belong to nobody.
+ADDRESS_POOL = 131_072
+# The account that the stand-in app's initial data makes; environments of others give their own.
+STAND_IN_ADMIN = {"admin_email": "admin@codementee.io", "admin_password": "stand-in-admin"}
+PROBE_LIMIT_S = 3600.0
+
+
+class Fixed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Target(Fixed):
+    """`url` names the site; `address` and `port` are where to connect instead of what the name resolves to; `authority` is PEM."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:\d{1,5})?$")]
+    address: str | None = None
+    port: int | None = None
+    authority: str = ""
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def tls(self) -> bool:
+        return self.url.startswith("https:")
+
+    @property
+    def named_port(self) -> int:
+        return urlsplit(self.url).port or (443 if self.tls else 80)
+
+
+class Probe(Fixed):
+    """One stretch of load. `open`: Poisson arrivals at `rate_per_s`. `closed`: `users` that never think, for the capacity itself."""
+
+    name: str
+    kind: Literal["open", "closed"] = "open"
+    rate_per_s: Annotated[float, Field(ge=0, le=100_000)] = 0.0
+    users: Annotated[int, Field(ge=0, le=10_000)] = 0
+    warmup_s: Annotated[float, Field(ge=0, le=300)] = 5.0
+    seconds: Annotated[float, Field(gt=0, le=PROBE_LIMIT_S)]
+
+    @model_validator(mode="after")
+    def has_load(self) -> Probe:
+        if (self.rate_per_s if self.kind == "open" else self.users) <= 0:
+            raise ValueError("an open probe needs rate_per_s, a closed one users")
+        return self
+
+
+class Plan(Fixed):
+    """Everything the child process needs. Times in seconds, limits in ms; `limits_ms[0]` is the SLO's."""
+
+    format: Literal["cmctl/load-plan/1"] = "cmctl/load-plan/1"
+    run: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+    platform: str
+    phase: int
+    environment: str
+    production: bool
+    i_own_this: bool = False
+    version: str = ""
+    target: Target
+    journeys: dict[str, Journey]
+    slo: Slo
+    limits_ms: Annotated[tuple[float, ...], Field(min_length=1)]
+    variables: dict[str, str] = {}
+    client_addresses: Annotated[int, Field(ge=0, le=ADDRESS_POOL)] = 0
+    accounts: Annotated[int, Field(ge=0, le=1000)] = 20
+    part: Annotated[int, Field(ge=0)] = 0
+    parts: Annotated[int, Field(ge=1, le=64)] = 1
+    probes: tuple[Probe, ...]
+    follow: bool = False
+    max_requests: Annotated[int, Field(gt=0, le=5_000_000)] = 1_000_000
+    # select() of the HTTP client ends at 1,024 file numbers.
+    max_in_flight: Annotated[int, Field(gt=0, le=900)] = 800
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    seed: int = 1
+
+    @model_validator(mode="after")
+    def journeys_are_there(self) -> Plan:
+        if not self.journeys:
+            raise ValueError("there are no journeys to play")
+        return self
+
+
+def declared_hosts(platform: Platform, environment: Environment) -> tuple[str, ...]:
+    """The names under which an environment serves a platform, its own listening address among them."""
+    prefixes = (*platform.domains.web, *platform.domains.api, *platform.domains.cdn)
+    names = [environment.domain if prefix == "@" else f"{prefix}.{environment.domain}" for prefix in prefixes]
+    return (*names, str(environment.listen.address))
+
+
+def plan_for(
+    platform: Platform,
+    phase: Phase,
+    environment: Environment,
+    probes: tuple[Probe, ...],
+    *,
+    authority: str = "",
+    url: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    version: str = "",
+    i_own_this: bool = False,
+    limits_ms: tuple[float, ...] = (),
+    follow: bool = False,
+    seed: int | None = None,
+) -> Plan:
+    """The plan that plays `platform`'s journeys against `environment`.
+
+    Raises BadInput for a host that the environment does not declare, for production without `i_own_this`, and for
+    journeys with unknown steps or without the values they need.
+    """
+    target = _target(platform, environment, url, authority)
+    if environment.kind == "cloud" and not i_own_this:
+        raise BadInput(f"{environment.name} is not a test environment: load on it can hurt real users", hint="add --i-own-this if you may do that")
+    given = dict(variables or ({} if environment.kind == "cloud" else STAND_IN_ADMIN))
+    if not platform.journeys:
+        raise BadInput(f"{platform.name} names no journeys", hint="add journeys: to its platform.yaml")
+    lacking = catalogue.missing_variables(platform.journeys.values(), given)
+    if lacking:
+        raise BadInput(f"the journeys need {', '.join(lacking)}", hint="give each as --set name=value, or take the journey out of platform.yaml")
+    return Plan(
+        run=secrets.token_hex(4), platform=platform.name, phase=phase.number, environment=environment.name,
+        production=environment.kind == "cloud", i_own_this=i_own_this, version=version, target=target, journeys=platform.journeys,
+        slo=phase.slo, limits_ms=(float(phase.slo.p95_ms), *(limit for limit in limits_ms if limit != phase.slo.p95_ms)), variables=given,
+        client_addresses=ADDRESS_POOL if environment.trusted_proxies else 0, probes=probes, follow=follow,
+        accounts=20 if catalogue.needs_accounts(platform.journeys.values()) else 0,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+    )  # fmt: skip
+
+
+def _target(platform: Platform, environment: Environment, url: str | None, authority: str) -> Target:
+    port = "" if environment.listen.https == 443 else f":{environment.listen.https}"
+    try:
+        target = Target(url=(url or f"https://{environment.domain}{port}").rstrip("/"), authority=authority)
+    except ValidationError as error:
+        raise BadInput(f"{url!r} is no target", why="a target is a scheme and a host: https://example.org or https://localhost:8443") from error
+    known = declared_hosts(platform, environment)
+    if target.host not in known:
+        raise BadInput(
+            f"environment {environment.name} does not declare the host {target.host!r}", why=f"it declares {', '.join(known)}",
+            hint="load goes only to hosts that an environment's file declares",
+        )  # fmt: skip
+    if environment.kind == "cloud":
+        return target
+    return target.model_copy(update={"address": str(environment.listen.address), "port": target.named_port})
+
+
+def parse(text: str) -> Plan:
+    """A plan from JSON. Raises BadInput that names every key that is wrong."""
+    try:
+        return Plan.model_validate_json(text)
+    except ValidationError as error:
+        problems = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors(include_url=False)]
+        raise BadInput("the load plan is not usable", why="\n".join(problems)) from error

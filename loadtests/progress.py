@@ -1,0 +1,69 @@
+"""What the generator says while it works: one JSON line each, typed again on the parent's side."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from loadtests.plan import Probe
+from loadtests.result import Measured, Value
+
+
+class Checking(Value):
+    """The target answered and its certificate names it; the journeys are tried next."""
+
+    event: Literal["checking"] = "checking"
+    target: str
+
+
+class Prepared(Value):
+    """One user played every journey once. `steps` are (name, milliseconds), slowest first."""
+
+    event: Literal["prepared"] = "prepared"
+    journeys: tuple[str, ...]
+    steps: tuple[tuple[str, float], ...]
+    accounts: int
+    seconds: float
+
+
+class Started(Value):
+    """A probe begins."""
+
+    event: Literal["started"] = "started"
+    probe: Probe
+
+
+class Second(Value):
+    """One second of a probe: figures of that second alone; `left_s` to the probe's end. None where nothing was answered."""
+
+    event: Literal["second"] = "second"
+    probe: str
+    at_s: float
+    left_s: float
+    warming_up: bool
+    offered: int
+    answered: int
+    failed: int
+    p95_ms: float | None
+    in_flight: int
+    start_lag_ms: float
+    cpu_share: float
+
+
+class Refusal(Value):
+    """Why no load was sent. `kind`: the target does not answer, its certificate is not its own, a journey or the plan fails."""
+
+    event: Literal["refusal"] = "refusal"
+    kind: Literal["unreachable", "certificate", "journey", "plan"]
+    what: str
+    why: str = ""
+
+
+class Bye(Value):
+    event: Literal["bye"] = "bye"
+
+
+Progress = Checking | Prepared | Started | Second
+Event = Annotated[Checking | Prepared | Started | Second | Refusal | Measured | Bye, Field(discriminator="event")]
+EVENTS: TypeAdapter[Checking | Prepared | Started | Second | Refusal | Measured | Bye] = TypeAdapter(Event)

@@ -1,0 +1,71 @@
+"""Before any load: one user plays every journey once, and the accounts of returning users are made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from loadtests import journeys as catalogue
+from loadtests.audience import Audience
+from loadtests.plan import Plan
+from loadtests.progress import Prepared, Refusal
+from loadtests.recorder import word
+from loadtests.visits import Step, Visit
+from loadtests.wire import Answer, Wire
+
+ANSWER_CHARACTERS = 300
+# Without addresses of their own, accounts come from one client, which may log in once a second.
+ALONE_ACCOUNTS = 3
+ALONE_PAUSE_S = 1.0
+
+
+class Failed(Exception):  # noqa: N818 - says what a step did, and becomes a refusal
+    """A step was not answered as it should be."""
+
+    def __init__(self, visit: Visit, step: Step, answer: Answer) -> None:
+        super().__init__(step.name)
+        said = answer.raw[:ANSWER_CHARACTERS].decode("utf-8", "replace") if not answer.packed else ""
+        self.refusal = Refusal(
+            kind="journey",
+            what=f"journey {visit.journey} fails before any load, at its step {step.name}: {step.method} {step.path} answered {word(answer.outcome)}",
+            why=f"expected {', '.join(str(status) for status in sorted(step.expects)[:4])}" + (f"; the answer was: {said}" if said else ""),
+        )
+
+
+def rehearse(plan: Plan, wire: Wire, audience: Audience, pause: Callable[[float], None]) -> Prepared:
+    """Raises Failed at the first step that is not answered as it should be."""
+    start = time.perf_counter()
+    audience.accounts = _accounts(plan, wire, audience, pause)
+    slowest: dict[str, float] = {}
+    for name in audience.journeys:
+        visit = audience.arrive(name)
+        while (step := visit.step) is not None:
+            spent = _play(wire, visit, step)
+            slowest[step.name] = max(spent, slowest.get(step.name, 0.0))
+        audience.back(visit, content=False)
+    steps = tuple(sorted(slowest.items(), key=lambda pair: -pair[1]))
+    return Prepared(journeys=tuple(audience.journeys), steps=steps, accounts=len(audience.accounts), seconds=round(time.perf_counter() - start, 2))
+
+
+def _accounts(plan: Plan, wire: Wire, audience: Audience, pause: Callable[[float], None]) -> list[tuple[str, str]]:
+    wanted = plan.accounts if plan.client_addresses else min(plan.accounts, ALONE_ACCOUNTS)
+    made = []
+    for _ in range(wanted):
+        visit = audience.arrive()
+        visit.values.update(audience.newcomer())
+        _play(wire, visit, catalogue.step("register"))
+        made.append((visit.values["email"], visit.values["password"]))
+        audience.back(visit, content=False)
+        if not plan.client_addresses:
+            pause(ALONE_PAUSE_S)
+    return made
+
+
+def _play(wire: Wire, visit: Visit, step: Step) -> float:
+    """Milliseconds that the answer took."""
+    start = time.perf_counter()
+    answer = wire.send(visit.call(step))
+    spent = (time.perf_counter() - start) * 1000
+    if not visit.answered(step, answer.outcome, answer.body):
+        raise Failed(visit, step, answer)
+    return round(spent, 1)

@@ -1,0 +1,174 @@
+"""What a load test measured and what it was judged to be, as values with a versioned JSON form."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from loadtests.plan import Probe
+from phases.model import Slo
+
+SCHEMA = "cmctl/loadtest/1"
+
+
+class Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Latency(Value):
+    """Milliseconds from the intended start, and the whole histogram for merging (microseconds, HdrHistogram V2)."""
+
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    histogram: str
+
+
+class Endpoint(Value):
+    """One step of the journeys over the measured window. `late[i]` counts failed answers and those above the i-th limit."""
+
+    name: str
+    method: str
+    path: str
+    requests: int
+    failed: int
+    late: tuple[int, ...]
+    statuses: dict[str, int]
+    latency: Latency | None
+
+
+class Block(Value):
+    """One second of the measured window, by intended start."""
+
+    requests: int
+    failed: int
+    late: tuple[int, ...]
+
+
+class Generator(Value):
+    """How the generator itself was doing. A figure it could not measure is None.
+
+    `start_lag_p99_ms`: how late requests left. `achieved_ratio`: started in time of those offered. `loop_lag_p99_ms`: how
+    late a timer woke up. `cpu_share`: of one core. `dispersion`: variance over mean of starts per 100 ms, 1 for Poisson.
+    """
+
+    processes: int = 1
+    client_addresses: int
+    start_lag_p99_ms: float | None
+    achieved_ratio: float | None
+    loop_lag_p99_ms: float
+    dispersion: float | None
+    cpu_seconds: float
+    cpu_share: float
+    requests_per_cpu_second: float
+
+
+Stopped = Literal["", "interrupted", "requests", "in-flight", "errors"]
+
+
+class Measured(Value):
+    """One probe. Figures are of the window after the warm-up; `stopped` says why it ended before its time."""
+
+    event: Literal["measured"] = "measured"
+    probe: Probe
+    limits_ms: tuple[float, ...]
+    seconds: float
+    offered_rps: float
+    achieved_rps: float
+    requests: int
+    failed: int
+    late: tuple[int, ...]
+    limited: int
+    unanswered: int
+    statuses: dict[str, int]
+    latency: Latency | None
+    service: Latency | None
+    in_flight: float
+    endpoints: tuple[Endpoint, ...]
+    blocks: tuple[Block, ...]
+    generator: Generator
+    stopped: Stopped = ""
+
+
+class Verdict(StrEnum):
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    INVALID = "INVALID"
+
+    @property
+    def exit_code(self) -> int:
+        return {"PASS": 0, "FAIL": 3}.get(self.value, 6)
+
+
+class Claim(Value):
+    """One SLO against the figures: `held` and `broken` with 95 % confidence, else `open`.
+
+    `bad` of `requests` did not meet it, `allowed` of them may; `needed` requests would settle it at the ratio seen.
+    """
+
+    slo: Literal["p95", "errors"]
+    limit: float
+    measured: float | None
+    bad: int
+    requests: int
+    allowed: float
+    needed: int | None
+    state: Literal["held", "broken", "open"]
+
+
+class Judgement(Value):
+    """The verdict, why, and which endpoint comes nearest to the limit."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    worst: str = ""
+    worst_p95_ms: float | None = None
+
+
+class Machine(Value):
+    """Where it was measured: figures are comparable only between equal fingerprints."""
+
+    text: str
+    fingerprint: str
+
+
+class Result(Value):
+    """A finished load test."""
+
+    run: str
+    when: str
+    profile: str
+    platform: str
+    phase: int
+    environment: str
+    target: str
+    version: str
+    machine: Machine
+    slo: Slo
+    measured: Measured | None
+    judgement: Judgement
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        return 130 if self.interrupted else self.judgement.verdict.exit_code
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form of schema `cmctl/loadtest/1`: the figures one asks for first at the top, the rest below `measured`."""
+        measured = self.measured
+        latency = measured.latency if measured else None
+        head = {
+            "verdict": self.judgement.verdict.value, "exit_code": self.exit_code, "reasons": list(self.judgement.reasons),
+            "requests": measured.requests if measured else 0, "failed": measured.failed if measured else 0,
+            "p95_ms": latency.p95_ms if latency else None, "rps": measured.achieved_rps if measured else None,
+            "worst": self.judgement.worst,
+        }  # fmt: skip
+        return {**head, **self.model_dump(mode="json")}
+
+
+Seconds = Annotated[float, Field(ge=0)]

@@ -1,0 +1,105 @@
+"""HTTP as the generator speaks it: Locust's fast client underneath, no hidden retries, TLS checked, one address for one name.
+
+Runs in the generator's own process only: Locust patches sockets there.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import zlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gevent
+import gevent.resolver.thread
+import gevent.socket
+import gevent.ssl
+from geventhttpclient.client import HTTPClient
+from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
+
+from loadtests import recorder
+from loadtests.plan import Target
+from loadtests.visits import Call
+
+CONNECT_S = 5.0
+
+
+class Answer(NamedTuple):
+    """`outcome` is an HTTP status or one of the recorder's words for none. `body` unpacks the content."""
+
+    outcome: int
+    raw: bytes = b""
+    packed: bool = False
+
+    def body(self) -> bytes:
+        return zlib.decompress(self.raw, 16 + zlib.MAX_WBITS) if self.packed else self.raw
+
+
+class Wire:
+    """Sends calls over kept-alive connections, as many as there are requests in flight."""
+
+    def __init__(self, client: HTTPClient) -> None:
+        # The client sends GET again, unasked, as often as its pool is large when a connection breaks: a load test has to see that.
+        client._connection_pool.size = -1  # noqa: SLF001
+        self._client = client
+
+    def send(self, call: Call) -> Answer:
+        try:
+            response = self._client.request(call.method, call.path, body=call.body, headers=call.headers)
+            raw = response.read()
+            return Answer(response.get_code(), bytes(raw), response.headers.get("content-encoding") == "gzip")
+        except OSError as error:
+            return Answer(_outcome(error))
+        except (HTTPConnectionClosed, HTTPParseError):
+            return Answer(recorder.CLOSED)
+
+
+def _outcome(error: OSError) -> int:
+    if isinstance(error, TimeoutError) or "timed out" in str(error):
+        return recorder.TIMEOUT
+    if isinstance(error, ConnectionRefusedError):
+        return recorder.REFUSED
+    if isinstance(error, ConnectionResetError | BrokenPipeError | HTTPConnectionClosed):
+        return recorder.CLOSED
+    return recorder.TLS if isinstance(error, ssl.SSLError) else recorder.NETWORK
+
+
+def context_factory(target: Target) -> Callable[..., gevent.ssl.SSLContext]:
+    """Contexts that trust the target's own authority, or this machine's when it names none."""
+
+    def make(cafile: str | None = None) -> gevent.ssl.SSLContext:
+        if target.authority:
+            return gevent.ssl.create_default_context(cadata=target.authority)
+        return gevent.ssl.create_default_context(cafile=cafile)
+
+    return make
+
+
+def pin(target: Target) -> None:
+    """Let the target's name lead to its address, as `curl --resolve` does. Other names stay as they are."""
+    if target.address is None:
+        return
+    address = (target.address, target.port or target.named_port)
+
+    class Pinned(gevent.resolver.thread.Resolver):
+        def getaddrinfo(self, host: Any, *rest: Any, **more: Any) -> Any:
+            if host in (target.host, target.host.encode()):
+                return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+            return super().getaddrinfo(host, *rest, **more)
+
+    gevent.get_hub().resolver = Pinned(gevent.get_hub())
+
+
+def reach(target: Target) -> tuple[str, str]:
+    """("", "") when the target answers and, with TLS, its certificate names it; else the kind of refusal and the reason."""
+    try:
+        with gevent.socket.create_connection((target.host, target.named_port), timeout=CONNECT_S) as plain:
+            if target.tls:
+                context = context_factory(target)()
+                context.wrap_socket(plain, server_hostname=target.host).close()
+    except ssl.SSLCertVerificationError as error:
+        return "certificate", error.verify_message or str(error)
+    except OSError as error:
+        return "unreachable", str(error)
+    return "", ""

@@ -1,0 +1,169 @@
+"""From names to a running phase: facts → layout → bundles → programs → engine, layer by layer: data, phase, edge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from environments import home as homes
+from environments import load as environments
+from environments import secrets as secret_store
+from environments.certificates import Certificate, certificate
+from environments.model import Environment
+from errors import BadInput
+from hosts import door
+from hosts.observe import Observed
+from images.resolve import Resolved, resolve
+from layout import checks
+from layout.model import Layout
+from layout.place import place
+from layout.release import ReleaseSpec, Target
+from phases import load as platforms
+from phases.load import Loaded
+from phases.model import Phase
+from templates import names, release, secrets as secret_values, write
+from templates.render import bundles
+from tools import toolchain
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asked for. `version` None means the platform file's."""
+
+    platform: str
+    phase: int
+    environment: str
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the files say, before anything is looked up or made."""
+
+    loaded: Loaded
+    phase: Phase
+    environment: Environment
+    version: str
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """In the order of a deploy: what others need comes first, what users see comes last."""
+        return ("data", f"phase{self.phase.number}", "edge")
+
+    def layout(self, layer: str) -> Layout:
+        return place(self.loaded.platform, self.phase, self.environment, layer)
+
+    def stack(self, layer: str) -> str:
+        return f"{self.loaded.platform.name}-{self.environment.name}-{layer}"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Facts with everything that a release needs. `specs`: layer → release, for the layers that run on hosts."""
+
+    facts: Facts
+    specs: Mapping[str, ReleaseSpec]
+    images: Mapping[str, Resolved]
+    secrets: Mapping[str, str]
+
+
+def facts(wish: Wish) -> Facts:
+    """Raises BadInput for every kind of wrong name or file, and for a layout that cannot work."""
+    loaded = platforms.load(wish.platform)
+    phase = loaded.phase(wish.phase)
+    environment = environments.load(wish.environment)
+    version = wish.version or loaded.platform.version
+    _version(version)
+    if phase.runtime != "compose":
+        raise BadInput(f"phase {phase.number} runs on {phase.runtime}, which is not there yet", hint="cmctl phases")
+    found = Facts(loaded, phase, environment, version)
+    for layer in found.layers:
+        checks.check(found.layout(layer))
+    return found
+
+
+def _version(version: str) -> None:
+    if not version or len(version) > 64 or not all(letter.isalnum() or letter in ".-_" for letter in version):
+        raise BadInput(
+            f"{version!r} is no version",
+            why="letters, digits, dots, dashes and underscores, at most 64",
+            hint="cmctl deploy --version 1.2.3",
+        )
+
+
+def prepare(wish: Wish, report: Report) -> Deployment:
+    """Resolve secrets, certificate and images, and render. Makes local images that are not there."""
+    found = facts(wish)
+    values = _secrets(found)
+    cert = _certificate(found)
+    resolved = images(found, report)
+    references = {name: one.reference for name, one in resolved.items()}
+    specs = {
+        layer: release.spec(layout, found.version, references, values, cert, homes.home()) for layer, layout in _on_hosts(found).items()
+    }
+    return Deployment(found, specs, resolved, values)
+
+
+def _on_hosts(found: Facts) -> dict[str, Layout]:
+    """Layer → layout, for layers that place containers; the others live in a cloud."""
+    layouts = {layer: found.layout(layer) for layer in found.layers}
+    return {layer: layout for layer, layout in layouts.items() if layout.hosts}
+
+
+def _secrets(found: Facts) -> dict[str, str]:
+    wanted = secret_values.given(found.loaded.platform, found.environment)
+    return secret_store.resolve(found.environment, found.loaded.platform.name, wanted, homes.home())
+
+
+def _certificate(found: Facts) -> Certificate:
+    return certificate(found.environment, names.all_domains(found.loaded.platform, found.environment), homes.home())
+
+
+def images(found: Facts, report: Report) -> dict[str, Resolved]:
+    """Catalogue name → image, for everything the layers place; what is missing is pulled or built."""
+    wanted = image_names(found)
+    return resolve(wanted, found.version, {"ferretdb": toolchain.ferretdb}, report)
+
+
+def image_names(found: Facts) -> list[str]:
+    used = {one.image for layout in _on_hosts(found).values() for one in layout.fixed}
+    services = found.loaded.platform.services
+    return sorted(used | {services[one.service].image for layout in _on_hosts(found).values() for one in layout.instances})
+
+
+def rendered(wish: Wish, out: Path) -> dict[str, int]:
+    """Write what a deploy would bring to the hosts, one folder per layer; nothing is contacted or built.
+
+    Images stand as `catalogue:<name>`, because which reference they get is decided when they are resolved.
+    """
+    found = facts(wish)
+    values, cert = _secrets(found), _certificate(found)
+    references = {name: f"catalogue:{name}" for name in image_names(found)}
+    written: dict[str, int] = {}
+    for layer, layout in _on_hosts(found).items():
+        files = write.write(bundles(layout, references, values, cert), out / layer)
+        written |= {f"{layer}/{path}": size for path, size in files.items()}
+    return written
+
+
+def observed(found: Facts, layers: Iterable[str]) -> dict[str, dict[str, Observed]]:
+    """Layer → host → what really runs there."""
+    return {layer: door.observe_now(found.stack(layer), targets(found, layer)) for layer in layers}
+
+
+def targets(found: Facts, layer: str) -> dict[str, Target]:
+    """Host → how it is reached, for one layer."""
+    layout = found.layout(layer)
+    return {host: release.target(layout, host, homes.home()) for host in layout.hosts}
+
+
+def live_phase(found: Facts) -> int | None:
+    """The phase that the edge sends users to; None before the first deploy, or where the edge is no host of ours."""
+    if not found.layout("edge").hosts:
+        return None
+    seen = observed(found, ["edge"])["edge"]
+    flags = [flag for one in seen.values() for flag in one.flags if flag.startswith("phase")]
+    return max((int(flag.removeprefix("phase")) for flag in flags), default=None)

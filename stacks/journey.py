@@ -1,0 +1,230 @@
+"""One way through (DESIGN §3): look, decide, carry out, go back, stand, leave. What commands call; values in, values out."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from environments import home as homes
+from errors import BadInput, CmctlError
+from hosts import door
+from hosts.events import Outcome, StepEvent
+from hosts.observe import Observed, missing
+from hosts.transaction import expected
+from phases.load import Loaded
+from stacks import history, operations, price, risk
+from stacks.deployment import Deployment, Facts, Wish, facts, live_phase, observed, prepare, targets
+from stacks.events import Event, OnEvent, Progress, Resource
+from stacks.plan import Change, Plan
+from stacks.standing import standing
+from stacks.workspace import Settings
+from templates import names
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One plan over all layers. `plans`: layer → plan. `expected_s` is None where this environment has no history of it."""
+
+    deployment: Deployment
+    run: Settings = field(repr=False)
+    plans: dict[str, Plan]
+    live: int | None
+    price: price.PriceChange
+    risks: tuple[str, ...]
+    expected_s: float | None
+    plugins: dict[str, str]
+
+    @property
+    def version(self) -> str:
+        return self.deployment.facts.version
+
+    @property
+    def changes(self) -> list[Change]:
+        return [change for plan in self.plans.values() for change in plan.changes]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return tuple(layer for layer, plan in self.plans.items() if not plan.empty)
+
+
+@dataclass(frozen=True)
+class LayerDone:
+    layer: str
+    changed: bool
+    release: str = ""
+    slot: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a deploy or rollback did. `former` is the release that the way back leads to."""
+
+    platform: str
+    environment: str
+    phase: int
+    version: str
+    layers: tuple[LayerDone, ...]
+    urls: tuple[str, ...]
+    seconds: float
+    former: str = ""
+    evidence: str = ""
+    moved_s: float | None = None
+
+
+def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
+    """What a deploy would change. Raises what any wrong name, file, secret or image raises."""
+    deployment = prepare(wish, report)
+    found = deployment.facts
+    run = operations.settings(found, report)
+    plans = {one.layer: one.plan for one in operations.plan(deployment, run, _quiet(report), refresh=refresh)}
+    for layer in [layer for layer, plan in plans.items() if plan.empty and not refresh and _differs(deployment, layer)]:
+        # The state says "same", the hosts say otherwise: an interrupted command, or somebody's hand.
+        plans |= {one.layer: one.plan for one in operations.plan(deployment, run, _quiet(report), refresh=True, only=layer)}
+    live = live_phase(found)
+    changed = tuple(layer for layer, plan in plans.items() if not plan.empty)
+    entries = history.read(homes.home(), wish.platform, wish.environment)
+    return Look(
+        deployment, run, plans, live, price.change(found.loaded, live, found.phase.number),
+        tuple(risk.risks(change for plan in plans.values() for change in plan.changes)),
+        history.expected_s(entries, "deploy", wish.phase, changed), operations.plugins(found, run),
+    )  # fmt: skip
+
+
+def _differs(deployment: Deployment, layer: str) -> bool:
+    """Whether a layer's hosts run something else than its release, or have an operation open."""
+    spec = deployment.specs.get(layer)
+    if spec is None:
+        return False
+    seen = observed(deployment.facts, [layer])[layer]
+    return any(
+        one.state is None or one.journal or one.state.release != spec.release_id() or missing(one, expected(spec, host, one.state))
+        for host, one in seen.items()
+    )
+
+
+def _quiet(report: Report) -> OnEvent:
+    """Only what the engine heals on the way is worth a line during a preview."""
+    del report
+
+    def listen(event: Event) -> None:
+        del event
+
+    return listen
+
+
+def carry_out(seen: Look, on_event: OnEvent) -> Done:
+    """Bring up the layers that change. A failed release has gone back by itself; the error says what serves."""
+    found = seen.deployment.facts
+    heard = _Heard(on_event)
+    with _recorded(found, "deploy", seen.layers) as started:
+        operations.carry_out(seen.deployment, seen.run, seen.layers, heard)
+    return _done(found, set(seen.layers), time.monotonic() - started, heard)
+
+
+class _Heard:
+    """Passes events on and keeps what the result needs: the gate's words."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self._tell = on_event
+        self.evidence = ""
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Progress) and event.step.step == "watch" and event.step.state == "end":
+            self.evidence = event.step.detail
+        self._tell(event)
+
+
+def _done(found: Facts, changed: set[str], seconds: float, heard: _Heard, outcome: Outcome | None = None) -> Done:
+    layers, former = [], ""
+    for layer in found.layers:
+        seen = observed(found, [layer])[layer]
+        state = next((one.state for one in seen.values() if one.state), None)
+        slotted = layer.startswith("phase")
+        layers.append(LayerDone(layer, layer in changed, state.release if state else "", state.live if state and slotted else ""))
+        if slotted and state:
+            former = next((one for one in state.history if one != state.release), "")
+    return Done(
+        found.loaded.platform.name, found.environment.name, found.phase.number, found.version, tuple(layers),
+        names.urls(found.loaded.platform, found.environment), seconds, former, heard.evidence, outcome.moved_s if outcome else None,
+    )  # fmt: skip
+
+
+@contextmanager
+def _recorded(found: Facts, command: str, layers: tuple[str, ...]) -> Iterator[float]:
+    """One line in the history, however it ends."""
+    started = time.monotonic()
+    code = 1
+    try:
+        yield started
+        code = 0
+    except CmctlError as error:
+        code = error.exit_code
+        raise
+    finally:
+        entry = history.Entry(history.now(), command, found.phase.number, found.version, layers, round(time.monotonic() - started, 2), code)
+        if layers:
+            history.add(homes.home(), found.loaded.platform.name, found.environment.name, entry)
+
+
+def back(platform: str, phase: int | None, environment: str, to: str | None, on_event: OnEvent) -> Done:
+    """Move the traffic first, then bring the engine's state to what runs.
+
+    Raises BadInput when nothing is live or there is no such release.
+    """
+    found = facts(Wish(platform, _live_or(platform, phase, environment), environment))
+    layer = f"phase{found.phase.number}"
+    heard = _Heard(on_event)
+
+    def step(event: StepEvent) -> None:
+        heard(Progress(Resource(f"urn:pulumi:{found.stack(layer)}::cmctl::cmctl:index:Release::{layer}"), event))
+
+    with _recorded(found, "rollback", (layer,)) as started:
+        outcome, spec = door.rollback_now(found.stack(layer), targets(found, layer), to, step)
+        moved = dataclasses.replace(found, version=spec.version)
+        deployment = Deployment(moved, {layer: spec}, {}, {})
+        operations.follow(deployment, operations.settings(found, lambda _: None), layer, heard)
+    return _done(moved, {layer}, time.monotonic() - started, heard, outcome)
+
+
+def _live_or(platform: str, phase: int | None, environment: str) -> int:
+    if phase is not None:
+        return phase
+    live = live_phase(facts(Wish(platform, 1, environment)))
+    if live is None:
+        raise BadInput(f"no phase of {platform} is live in {environment}", hint="cmctl deploy --phase 2, or say --phase")
+    return live
+
+
+def leave(platform: str, phase: int | None, environment: str, *, everything: bool) -> list[str]:
+    """The layers that a destroy would remove, users' way in first. Raises BadInput for the live phase alone, or for no choice."""
+    there = list(standing(platform, environment).layers)
+    if everything:
+        return [
+            layer for layer in ("edge", *(one for one in sorted(there, reverse=True) if one.startswith("phase")), "data") if layer in there
+        ]
+    if phase is None:
+        raise BadInput("destroy what?", hint="--phase N for one phase, --all for everything")
+    live = live_phase(facts(Wish(platform, 1, environment)))
+    if live == phase:
+        raise BadInput(
+            f"phase {phase} is live: users would get nothing",
+            hint=f"deploy another phase first, or: cmctl destroy --env {environment} --all",
+        )
+    return [f"phase{phase}"] if f"phase{phase}" in there else []
+
+
+def remove(platform: str, environment: str, layers: list[str], on_event: OnEvent) -> list[str]:
+    """Remove the layers through the engine; what it does not know of is removed from the hosts directly."""
+    for layer in layers:
+        number = int(layer.removeprefix("phase")) if layer.startswith("phase") else 1
+        found = facts(Wish(platform, number, environment))
+        run = operations.settings(found, lambda _: None)
+        with _recorded(found, "destroy", (layer,)):
+            operations.destroy(found, run, [layer], on_event)
+            door.remove_now(found.stack(layer), targets(found, layer), names.network(found.loaded.platform, found.environment))
+    return layers

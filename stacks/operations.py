@@ -1,0 +1,93 @@
+"""A whole deployment through the engine: one plan over all layers, then only the layers that change, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from environments import home as homes
+from environments.backend import backend_url
+from environments.passphrase import passphrase
+from errors import CmctlError
+from stacks import compose_phase, data, edge, engine
+from stacks.deployment import Deployment, Facts
+from stacks.engine import Program, Request, Result
+from stacks.events import OnEvent
+from stacks.plan import Plan
+from stacks.workspace import ROOT, Settings, project_folder
+from tools import toolchain
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    layer: str
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    layer: str
+    result: Result
+
+
+def settings(facts: Facts, report: Report) -> Settings:
+    """How the engine runs for an environment: its CLI, its state, its passphrase."""
+    environment = facts.environment
+    home = homes.home()
+    cli = toolchain.pulumi(report)
+    backend = backend_url(environment, home)
+    work_dir = project_folder(home) if backend.startswith("file://") else ROOT
+    return Settings(cli, work_dir, homes.cache() / "pulumi-home", backend, passphrase(environment, home))
+
+
+def program(deployment: Deployment, layer: str) -> Program:
+    facts, spec = deployment.facts, deployment.specs.get(layer)
+    if layer == "data":
+        return data.program(facts.environment, facts.phase, facts.loaded.platform, spec)
+    if layer == "edge":
+        return edge.program(facts.environment, facts.phase, facts.loaded.platform, spec)
+    if spec is None:
+        raise CmctlError(f"layer {layer} has no release")
+    return compose_phase.program(spec)
+
+
+def plan(deployment: Deployment, run: Settings, on_event: OnEvent, *, refresh: bool = False, only: str = "") -> list[LayerPlan]:
+    """What a deploy would change, layer by layer (or in one layer). Nothing is changed."""
+    layers = [layer for layer in deployment.facts.layers if only in {"", layer}]
+    return [LayerPlan(layer, engine.preview(_request(deployment, layer, run), on_event, refresh=refresh)) for layer in layers]
+
+
+def plugins(facts: Facts, run: Settings) -> dict[str, str]:
+    """Which provider plugins an environment needs beside cmctl's own, and whether the official one or a stand-in plays it."""
+    wanted = {"mongodbatlas"} if facts.environment.providers.database == "atlas" else set()
+    if facts.environment.providers.edge == "cloudflare":
+        wanted.add("cloudflare")
+    if not wanted:
+        return {}
+    from stacks.plugins import which
+
+    return {name: way for name, way in which(run).items() if name in wanted}
+
+
+def carry_out(deployment: Deployment, run: Settings, layers: Iterable[str], on_event: OnEvent) -> list[LayerResult]:
+    """Bring the given layers up, in order. The first failure ends it; layers before it stay as they are now."""
+    return [LayerResult(layer, engine.up(_request(deployment, layer, run), on_event)) for layer in layers]
+
+
+def follow(deployment: Deployment, run: Settings, layer: str, on_event: OnEvent) -> Result:
+    """After the hosts moved by themselves (a rollback): bring the engine's state to what runs."""
+    return engine.up(_request(deployment, layer, run), on_event)
+
+
+def destroy(facts: Facts, run: Settings, layers: Iterable[str], on_event: OnEvent) -> list[LayerResult]:
+    return [LayerResult(layer, engine.destroy(Request(facts.stack(layer), _empty, run), on_event)) for layer in layers]
+
+
+def _request(deployment: Deployment, layer: str, run: Settings) -> Request:
+    return Request(deployment.facts.stack(layer), program(deployment, layer), run)
+
+
+def _empty() -> None:
+    """A program that declares nothing; only used where the engine reads no program."""
