@@ -61,13 +61,13 @@ class _PoolEvents(monitoring.ConnectionPoolListener):
         self.out = metrics.POOL_OUT.labels(name)
         self.failures = metrics.POOL_FAILED.labels(name)
 
-    def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:
+    def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:  # noqa: ARG002 - the listener's interface
         self.out.inc()
 
-    def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:
+    def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:  # noqa: ARG002 - the listener's interface
         self.out.dec()
 
-    def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:
+    def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:  # noqa: ARG002 - the listener's interface
         self.failures.inc()
 
     def pool_created(self, event: monitoring.PoolCreatedEvent) -> None: ...

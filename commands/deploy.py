@@ -75,12 +75,17 @@ def rollback(
     as_json: options.Json = False,
 ) -> None:
     """Send the traffic back to the release before: under a second while it is warm."""
-    from commands import plan_view, progress, ui
-    from stacks.journey import back
+    from commands import steps_view, ui
+    from stacks.way_back import flip
 
     ui.confirm(f"Roll {platform} back in {env}?", yes=yes)
+    flipped = flip(platform, phase, env, to, steps_view.StepLines())
+    # The engine loads only now: the traffic has moved.
+    from commands import plan_view, progress
+    from stacks.journey import follow
+
     with progress.shown() as on_event:
-        done = back(platform, phase, env, to, on_event)
+        done = follow(flipped, on_event)
     if as_json:
         ui.emit("cmctl/rollback/1", plan_view.outcome(done))
     else:

@@ -116,8 +116,8 @@ class Segment:
 
 
 def envelope(options: Sequence[Option]) -> tuple[Segment, ...]:
-    """The cheapest option for 1 user up to the largest capacity. Among equals the one that holds fewer users, then the first by name."""
-    ranked = sorted(options, key=lambda option: (option.capacity, option.name))
+    """The cheapest option for 1 user up to the largest capacity. Among equals the one that holds more users, then the first by name."""
+    ranked = sorted(options, key=lambda option: (-option.capacity, option.name))
     found: list[Segment] = []
     for start, end in pairwise(_marks(ranked)):
         here = [option for option in ranked if option.capacity >= start]

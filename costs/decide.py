@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, log
 
 from costs.books import Book
@@ -69,7 +70,7 @@ def decide(options: Sequence[Option], currency: str, bounds: Sequence[str] = ())
         raise BadInput("there is nothing to choose from: no phase has a capacity")
     segments = envelope(options)
     switches = []
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in pairwise(segments):
         step = after.option.cost(after.start) - before.option.cost(before.end)
         forced = before.option.capacity < after.start
         switches.append(Switch(after.start, before.option.name, after.option.name, money(step, currency), forced))

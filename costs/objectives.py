@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from costs.estimate import Estimate
 from costs.money import ZERO, Money
@@ -64,7 +65,7 @@ def frontier(found: Sequence[Target]) -> tuple[Target, ...]:
 
 def steps(found: Sequence[Target]) -> tuple[Step, ...]:
     """Neighbours of the frontier; where nothing is avoided there is no price for a minute."""
-    return tuple(_step(before, after) for before, after in zip(found, found[1:], strict=False))
+    return tuple(_step(before, after) for before, after in pairwise(found))
 
 
 def _step(before: Target, after: Target) -> Step:

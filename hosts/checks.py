@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from errors import BadInput, CmctlError, Unreachable
+import yaml
+
+from errors import CmctlError, Unreachable
 from hosts.fleet import Host, each
 from layout.release import ReleaseSpec
 
@@ -77,8 +79,6 @@ def published(spec: ReleaseSpec, host: str) -> list[tuple[str, int]]:
     text = spec.bundles[host].files.get("base/compose.yaml")
     if not text:
         return []
-    import yaml  # noqa: PLC0415 - only where a base part is
-
     services = yaml.safe_load(text)["services"].values()
     pairs = [str(entry).rsplit(":", 2) for service in services for entry in service.get("ports", [])]
     return [(address, int(port)) for address, port, _ in pairs]
@@ -103,6 +103,3 @@ async def address_facts(host: Host) -> dict[str, str]:
         "memory_mb": str(info["MemTotal"] // 2**20),
         "cpus": str(info["NCPU"]),
     }
-
-
-__all__ = ["BadInput", "address_facts", "check", "published"]

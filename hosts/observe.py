@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import tarfile
 from dataclasses import dataclass
@@ -73,8 +74,6 @@ async def _tar(host: Host, argv: list[str]) -> dict[str, str]:
     done = await host.connection.run(["sh", "-c", '"$@" | base64 -w0', "text", *argv])
     if not done.stdout:
         return {}
-    import base64
-
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(done.stdout))) as tar:
         entries = [(entry.name, tar.extractfile(entry)) for entry in tar.getmembers() if entry.isfile()]
         return {name: content.read().decode(errors="replace") for name, content in entries if content is not None}

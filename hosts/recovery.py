@@ -64,7 +64,7 @@ async def _restore(host: Host, lease: Lease, spec: ReleaseSpec, entry: Journal) 
     former = entry.former
     if entry.slotted:
         await containers.down(host, lease, f"{spec.stack}-{entry.slot}")
-        if former is not None and former.slots.pop(entry.slot, None):
+        if former is not None and former.slots.pop(entry.slot, ""):
             # The idle slot held an older release until this transaction took it.
             former.slot_parts.pop(entry.slot, None)
             await states.save(host, former)

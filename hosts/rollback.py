@@ -11,11 +11,11 @@ from hosts import state as states
 from hosts.events import Outcome, Report
 from hosts.fleet import Host, connect, each
 from hosts.recovery import recover
-from hosts.state import Opposite, State
+from hosts.state import State
+from hosts.steps import ASK
+from hosts.transaction import apply
 from layout.model import Slot
 from layout.release import ReleaseSpec, Target
-
-FLIP = "rollback"
 
 
 async def rollback(stack: str, targets: dict[str, Target], to: str | None, report: Report) -> tuple[Outcome, ReleaseSpec]:
@@ -23,8 +23,6 @@ async def rollback(stack: str, targets: dict[str, Target], to: str | None, repor
 
     Raises BadInput when there is no such release, Locked, or RolledBack when the older release did not come up.
     """
-    from hosts.transaction import apply
-
     started = time.monotonic()
     hosts = connect(stack, targets)
     first = next(iter(hosts.values()))
@@ -66,8 +64,6 @@ async def _stored(hosts: dict[str, Host], release: str) -> ReleaseSpec:
 
 async def _warm(hosts: dict[str, Host], spec: ReleaseSpec, slot: Slot) -> bool:
     """Whether every instance of the slot answers now."""
-    from hosts.steps import ASK
-
     checks = spec.checks.get(slot, ())
     askers = sorted({(one.asker_host, one.asker) for one in checks})
     for host, asker in askers:
@@ -109,6 +105,3 @@ async def _flip(hosts: dict[str, Host], spec: ReleaseSpec, slot: Slot) -> tuple[
 
         await each(hosts, settle)
     return moved, notes
-
-
-__all__ = ["FLIP", "Opposite", "rollback"]

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
 
 from errors import CmctlError
 from hosts import bundles, checks, containers, detached, flags
-from hosts import state as states
 from hosts import watch as watching
 from hosts.connection import output
 from hosts.fleet import Host, each
+from hosts.recovery import finish
+from hosts.run import Run, entry
 from layout.release import Check, Command, Ready
-
-if TYPE_CHECKING:
-    from hosts.transaction import Run
 
 BASE_READY_S = 60
 READY_POLL_S = 0.25
@@ -218,12 +215,6 @@ async def passed(run: Run) -> str:
 
 async def settle(run: Run) -> str:
     """The new truth on every host; the former slot stays warm for the way back."""
-    from hosts.recovery import finish
-    from hosts.transaction import entry
-
     await finish(run.hosts, run.lease, {name: entry(run, name, "settle", passed=True) for name in run.hosts})
     warm = [slot for one in run.former.values() if one for slot in one.slots if slot != run.slot]
     return f"{run.release} is current" + (f"; {warm[0]} stays warm for {run.spec.gate.keep_warm_s} s" if warm and run.slotted else "")
-
-
-__all__ = ["states"]

@@ -11,50 +11,21 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
 from errors import CmctlError, Interrupted, RolledBack
-from hosts import bundles, checks, containers, flags, steps
+from hosts import containers, flags, steps
 from hosts import lease as leases
 from hosts import state as states
 from hosts.events import Outcome, Report, StepEvent
 from hosts.fleet import Host, connect, each
 from hosts.lease import Lease
 from hosts.recovery import recover, take_back
-from hosts.state import Journal, Opposite, State
+from hosts.run import Run, entry, expected
+from hosts.state import State
 from layout.model import Slot
 from layout.release import ReleaseSpec
 
 KILL_AT = "CMCTL_KILL_AT"
-
-
-@dataclass
-class Run:
-    """What the steps of one transaction share."""
-
-    spec: ReleaseSpec
-    release: str
-    hosts: dict[str, Host]
-    lease: Lease
-    report: Report
-    former: dict[str, State | None]
-    live: Slot
-    slotted: bool
-    base: bool
-    evidence: str = ""
-    moved_s: float = 0.0
-    started: float = field(default_factory=time.monotonic)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def slot(self) -> Slot:
-        """The slot that will serve: the idle one, or the live one where no new slot is started."""
-        first = all(one is None for one in self.former.values())
-        return self.live if first or not self.slotted else Opposite[self.live]
-
-    def balancers(self) -> list[tuple[Host, str]]:
-        names = sorted({(probe.host, probe.balancer) for probe in self.spec.probes})
-        return [(self.hosts[host], container) for host, container in names]
 
 
 Step = tuple[str, Callable[[Run], Awaitable[str]]]
@@ -88,7 +59,8 @@ async def apply(spec: ReleaseSpec, report: Report) -> Outcome:
         return Outcome(release, changed=False, slot=same.live if spec.slotted else "", seconds=time.monotonic() - started)
     async with leases.held(hosts, f"deploy of {release} to {spec.stack}") as lease:
         notes = await recover(hosts, lease, spec)
-        run = await _begin(spec, release, hosts, lease, report, notes)
+        run = await _begin(spec, release, hosts, lease, report)
+        run.notes += notes
         await _carry_out(run)
         former = next((one.release for one in run.former.values() if one), "")
         return Outcome(
@@ -114,14 +86,7 @@ async def unchanged(hosts: dict[str, Host], spec: ReleaseSpec, release: str) -> 
     return first
 
 
-def expected(spec: ReleaseSpec, host: str, state: State) -> set[str]:
-    """Names of the containers that have to run on a host: the base part, and the live slot."""
-    base = {one.container for one in spec.ready if one.host == host}
-    slotted = {one.container for one in spec.checks.get(state.live, ()) if one.host == host} if spec.slotted else set()
-    return base | slotted
-
-
-async def _begin(spec: ReleaseSpec, release: str, hosts: dict[str, Host], lease: Lease, report: Report, notes: list[str]) -> Run:
+async def _begin(spec: ReleaseSpec, release: str, hosts: dict[str, Host], lease: Lease, report: Report) -> Run:
     former = await each(hosts, states.load)
     live: Slot = "blue"
     for name in spec.balancers:
@@ -137,30 +102,7 @@ async def _begin(spec: ReleaseSpec, release: str, hosts: dict[str, Host], lease:
         wanted_slot = {one.container for one in spec.checks.get(live, ()) if one.host == host.name}
         base |= known is None or known.base_part != base_part or not wanted_base <= running
         slotted |= spec.slotted and (known is None or known.slot_parts.get(live) != slot_part or not wanted_slot <= running)
-    run = Run(spec, release, hosts, lease, report, former, live, slotted, base)
-    run.notes += notes
-    return run
-
-
-def next_state(run: Run, host: str) -> State:
-    """What the host's state says once the transaction is settled."""
-    former, spec = run.former[host], run.spec
-    slots = dict(former.slots) if former else {}
-    parts = dict(former.slot_parts) if former else {}
-    if run.slotted:
-        slots[run.slot], parts[run.slot] = run.release, spec.part_id("slot")
-    history = (run.release, *(one for one in (former.history if former else ()) if one != run.release))
-    return State(
-        release=run.release, version=spec.version, live=run.slot, slots=slots, slot_parts=parts, base_part=spec.part_id("base"),
-        flags=spec.flags, history=history[:10], settled_at=int(time.time()), keep_warm_s=spec.gate.keep_warm_s,
-    )  # fmt: skip
-
-
-def entry(run: Run, host: str, step: str, *, passed: bool) -> Journal:
-    return Journal(
-        operation="deploy", release=run.release, slot=run.slot, slotted=run.slotted, base=run.base, passed=passed, step=step,
-        former=run.former[host], next=next_state(run, host),
-    )  # fmt: skip
+    return Run(spec, release, hosts, lease, report, former, live, slotted, base)
 
 
 async def _carry_out(run: Run) -> None:
@@ -170,10 +112,7 @@ async def _carry_out(run: Run) -> None:
         for number, (name, work) in enumerate(plan, 1):
             _die("before", number, name)
             if name != "settle":
-                await each(
-                    run.hosts,
-                    lambda host, name=name, passed=passed: states.note(host, entry(run, host.name, name, passed=passed or name == "pass")),
-                )  # type: ignore[misc]
+                await _note(run, name, passed=passed or name == "pass")
             begun = time.monotonic()
             run.report(StepEvent(name, number, len(plan), "begin"))
             detail = await work(run)
@@ -185,6 +124,13 @@ async def _carry_out(run: Run) -> None:
             raise
         await asyncio.shield(_undo(run, error))
         raise _told(run, error) from error
+
+
+async def _note(run: Run, step: str, *, passed: bool) -> None:
+    async def one(host: Host) -> None:
+        await states.note(host, entry(run, host.name, step, passed=passed))
+
+    await each(run.hosts, one)
 
 
 async def _undo(run: Run, error: BaseException) -> None:
@@ -215,6 +161,3 @@ def _die(moment: str, number: int, name: str) -> None:
     at = os.environ.get(KILL_AT, "")
     if at in {f"{moment}:{number}", f"{moment}:{name}"}:
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-__all__ = ["Run", "apply", "bundles", "checks", "steps_of", "unchanged"]

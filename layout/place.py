@@ -18,7 +18,7 @@ def place(platform: Platform, phase: Phase, environment: Environment, layer: str
     Raises BadInput when a role has no host, the layer is unknown, or the block of addresses is full.
     """
     if layer == "data":
-        fixed = _database(phase, environment)
+        fixed = _database(environment)
         return Layout(platform, phase, environment, layer, _used(fixed), (), fixed)
     if layer == "edge":
         fixed = _edge(environment)
@@ -45,7 +45,7 @@ def _used(parts: tuple[Fixed | Instance, ...] | tuple[Fixed, ...]) -> tuple[str,
     return tuple(sorted({part.host for part in parts}))
 
 
-def _database(phase: Phase, environment: Environment) -> tuple[Fixed, ...]:
+def _database(environment: Environment) -> tuple[Fixed, ...]:
     if environment.providers.database != "container":
         return ()
     host = hosts_of(environment, "data")[0]

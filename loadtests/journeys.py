@@ -32,7 +32,11 @@ def _admin_credentials(visit: Visit) -> dict[str, Any]:
 
 
 def _booking(visit: Visit) -> dict[str, Any]:
-    return {"company_id": visit.values["company_id"], "interview_type": visit.values["interview_type"], "slot_ids": [visit.values["slot_id"]]}
+    return {
+        "company_id": visit.values["company_id"],
+        "interview_type": visit.values["interview_type"],
+        "slot_ids": [visit.values["slot_id"]],
+    }
 
 
 def _order(visit: Visit) -> dict[str, Any]:
@@ -93,9 +97,19 @@ CATALOGUE: Mapping[str, Step] = {
         Step("book", "POST", "/api/booking-requests", MADE, body=_booking, signed_in=True),
         Step("create_order", "POST", "/api/payment/create-order", MADE, body=_order, keep=_keep_order, signed_in=True),
         Step("verify_payment", "POST", "/api/payment/verify-payment", OK, body=_payment, signed_in=True),
-        Step("admin_login", "POST", "/api/auth/login", OK, body=_admin_credentials, keep=_keep_token, variables=("admin_email", "admin_password")),
+        Step(
+            "admin_login",
+            "POST",
+            "/api/auth/login",
+            OK,
+            body=_admin_credentials,
+            keep=_keep_token,
+            variables=("admin_email", "admin_password"),
+        ),
         Step("admin_bookings", "GET", "/api/admin/booking-requests?status=pending", OK, keep=_keep_pending, signed_in=True),
-        Step("admin_confirm", "POST", "/api/admin/confirm-booking", DONE_OR_TAKEN, body=_confirmation, signed_in=True, needs=("pending_id",)),
+        Step(
+            "admin_confirm", "POST", "/api/admin/confirm-booking", DONE_OR_TAKEN, body=_confirmation, signed_in=True, needs=("pending_id",)
+        ),
     )
 }
 

@@ -103,7 +103,7 @@ class Load:
         users = [gevent.spawn(self._user) for _ in range(self.probe.users)]
         while not self.stopped and self.now() < self.length_s:
             gevent.sleep(0.05)
-        gevent.joinall(users, timeout=self.plan.timeout_s)
+        gevent.joinall(users, timeout=GIVE_UP_S if self.stopped else self.plan.timeout_s)
 
     def _user(self) -> None:
         visit = self.audience.arrive()

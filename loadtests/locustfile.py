@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import gevent
 from locust import FastHttpUser, events, task
 
 from loadtests import journeys as catalogue
@@ -36,7 +37,7 @@ def journeys() -> Mapping[str, Journey]:
     return PLAN.journeys if PLAN else load("codementee").platform.journeys
 
 
-@events.init.add_listener
+@events.init.add_listener  # type: ignore[untyped-decorator]
 def prepare(**_: Any) -> None:
     if PLAN:
         pin(PLAN.target)
@@ -70,12 +71,14 @@ class Visitor(FastHttpUser):
         visit = self.audience.arrive()
         think = self.mix[visit.journey].think_s
         while (step := visit.step) is not None and self.play(visit, step):
-            self._sleep(visit.random.uniform(*think))
+            gevent.sleep(visit.random.uniform(*think))
 
     def play(self, visit: Visit, step: Step) -> bool:
         """One request; whether its answer was what the step expects."""
         call = visit.call(step)
-        sent: Any = self.client.request(call.method, call.path, name=step.name, data=call.body, headers=dict(call.headers), catch_response=True)
+        sent: Any = self.client.request(
+            call.method, call.path, name=step.name, data=call.body.decode(), headers=dict(call.headers), catch_response=True
+        )
         with sent as answer:
             good = visit.answered(step, answer.status_code, lambda: bytes(answer.content or b""))
             if good:

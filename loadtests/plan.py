@@ -128,13 +128,17 @@ def plan_for(
     """
     target = _target(platform, environment, url, authority)
     if environment.kind == "cloud" and not i_own_this:
-        raise BadInput(f"{environment.name} is not a test environment: load on it can hurt real users", hint="add --i-own-this if you may do that")
+        raise BadInput(
+            f"{environment.name} is not a test environment: load on it can hurt real users", hint="add --i-own-this if you may do that"
+        )
     given = dict(variables or ({} if environment.kind == "cloud" else STAND_IN_ADMIN))
     if not platform.journeys:
         raise BadInput(f"{platform.name} names no journeys", hint="add journeys: to its platform.yaml")
     lacking = catalogue.missing_variables(platform.journeys.values(), given)
     if lacking:
-        raise BadInput(f"the journeys need {', '.join(lacking)}", hint="give each as --set name=value, or take the journey out of platform.yaml")
+        raise BadInput(
+            f"the journeys need {', '.join(lacking)}", hint="give each as --set name=value, or take the journey out of platform.yaml"
+        )
     return Plan(
         run=secrets.token_hex(4), platform=platform.name, phase=phase.number, environment=environment.name,
         production=environment.kind == "cloud", i_own_this=i_own_this, version=version, target=target, journeys=platform.journeys,
@@ -150,7 +154,9 @@ def _target(platform: Platform, environment: Environment, url: str | None, autho
     try:
         target = Target(url=(url or f"https://{environment.domain}{port}").rstrip("/"), authority=authority)
     except ValidationError as error:
-        raise BadInput(f"{url!r} is no target", why="a target is a scheme and a host: https://example.org or https://localhost:8443") from error
+        raise BadInput(
+            f"{url!r} is no target", why="a target is a scheme and a host: https://example.org or https://localhost:8443"
+        ) from error
     known = declared_hosts(platform, environment)
     if target.host not in known:
         raise BadInput(

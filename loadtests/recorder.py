@@ -14,7 +14,14 @@ from loadtests.visits import Step
 
 # Outcomes that are no HTTP status.
 CLOSED, REFUSED, TIMEOUT, TLS, NETWORK, UNANSWERED = -1, -2, -3, -4, -5, -6
-WORDS = {CLOSED: "connection closed", REFUSED: "connection refused", TIMEOUT: "timeout", TLS: "tls", NETWORK: "network", UNANSWERED: "unanswered"}
+WORDS = {
+    CLOSED: "connection closed",
+    REFUSED: "connection refused",
+    TIMEOUT: "timeout",
+    TLS: "tls",
+    NETWORK: "network",
+    UNANSWERED: "unanswered",
+}
 # Added to a status that was expected with a content that was not.
 UNEXPECTED = 10_000
 LIMITED = 429
@@ -141,7 +148,9 @@ def latency(values_us: Iterable[float]) -> Latency | None:
     found = histogram.quantiles_ms(whole, (50, 95, 99))
     if not found:
         return None
-    return Latency(p50_ms=found[50], p95_ms=found[95], p99_ms=found[99], max_ms=whole.get_max_value() / 1000, histogram=histogram.text(whole))
+    return Latency(
+        p50_ms=found[50], p95_ms=found[95], p99_ms=found[99], max_ms=whole.get_max_value() / 1000, histogram=histogram.text(whole)
+    )
 
 
 def dispersion(starts: Sequence[float], start: float, end: float) -> float | None:

@@ -19,12 +19,12 @@ ALONE_ACCOUNTS = 3
 ALONE_PAUSE_S = 1.0
 
 
-class Failed(Exception):  # noqa: N818 - says what a step did, and becomes a refusal
+class Failed(Exception):
     """A step was not answered as it should be."""
 
     def __init__(self, visit: Visit, step: Step, answer: Answer) -> None:
         super().__init__(step.name)
-        said = answer.raw[:ANSWER_CHARACTERS].decode("utf-8", "replace") if not answer.packed else ""
+        said = answer.body()[:ANSWER_CHARACTERS].decode("utf-8", "replace")
         self.refusal = Refusal(
             kind="journey",
             what=f"journey {visit.journey} fails before any load, at its step {step.name}: {step.method} {step.path} answered {word(answer.outcome)}",
@@ -44,7 +44,9 @@ def rehearse(plan: Plan, wire: Wire, audience: Audience, pause: Callable[[float]
             slowest[step.name] = max(spent, slowest.get(step.name, 0.0))
         audience.back(visit, content=False)
     steps = tuple(sorted(slowest.items(), key=lambda pair: -pair[1]))
-    return Prepared(journeys=tuple(audience.journeys), steps=steps, accounts=len(audience.accounts), seconds=round(time.perf_counter() - start, 2))
+    return Prepared(
+        journeys=tuple(audience.journeys), steps=steps, accounts=len(audience.accounts), seconds=round(time.perf_counter() - start, 2)
+    )
 
 
 def _accounts(plan: Plan, wire: Wire, audience: Audience, pause: Callable[[float], None]) -> list[tuple[str, str]]:

@@ -92,12 +92,17 @@ def claims(measured: Measured, slo: Slo) -> tuple[Claim, ...]:
     p95 = measured.latency.p95_ms if measured.latency else None
     ratio = failed / measured.requests if measured.requests else None
     return (
-        _claim("p95", slo.p95_ms, p95, late, measured.requests, LATE_RATIO, design_effect((one.late[0], one.requests) for one in blocks)),
-        _claim("errors", slo.error_ratio, ratio, failed, measured.requests, slo.error_ratio, design_effect((one.failed, one.requests) for one in blocks)),
+        _claim("p95", slo.p95_ms, p95, LATE_RATIO, late, [(one.late[0], one.requests) for one in blocks], measured.requests),
+        _claim(
+            "errors", slo.error_ratio, ratio, slo.error_ratio, failed, [(one.failed, one.requests) for one in blocks], measured.requests
+        ),
     )
 
 
-def _claim(slo: str, limit: float, value: float | None, bad: int, requests: int, share: float, effect: float) -> Claim:
+def _claim(
+    slo: str, limit: float, value: float | None, share: float, bad: int, pairs: Sequence[tuple[int, int]], requests: int
+) -> Claim:
+    effect = design_effect(pairs)
     state = settle(bad, requests, share, effect)
     needed = None if state == "broken" else round(fewest(round(bad / effect), share) * effect)
     return Claim.model_validate({
@@ -128,7 +133,10 @@ def judge(measured: Measured, slo: Slo, guard: Guard = GUARD, *, interrupted: bo
     worst = worst_endpoint(measured.endpoints)
     verdict, reasons = _weigh(measured, slo, found, guard)
     if interrupted and verdict is not Verdict.FAIL:
-        verdict, reasons = Verdict.INCONCLUSIVE, [f"interrupted after {measured.seconds:.0f} s of load and {measured.requests} requests", *reasons]
+        verdict, reasons = (
+            Verdict.INCONCLUSIVE,
+            [f"interrupted after {measured.seconds:.0f} s of load and {measured.requests} requests", *reasons],
+        )
     p95 = worst.latency.p95_ms if worst and worst.latency else None
     return Judgement(verdict=verdict, reasons=tuple(reasons), claims=found, worst=worst.name if worst else "", worst_p95_ms=p95)
 

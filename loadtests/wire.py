@@ -23,6 +23,7 @@ from loadtests.plan import Target
 from loadtests.visits import Call
 
 CONNECT_S = 5.0
+GZIP = b"\x1f\x8b"
 
 
 class Answer(NamedTuple):
@@ -30,10 +31,9 @@ class Answer(NamedTuple):
 
     outcome: int
     raw: bytes = b""
-    packed: bool = False
 
     def body(self) -> bytes:
-        return zlib.decompress(self.raw, 16 + zlib.MAX_WBITS) if self.packed else self.raw
+        return zlib.decompress(self.raw, 16 + zlib.MAX_WBITS) if self.raw.startswith(GZIP) else self.raw
 
 
 class Wire:
@@ -47,8 +47,7 @@ class Wire:
     def send(self, call: Call) -> Answer:
         try:
             response = self._client.request(call.method, call.path, body=call.body, headers=call.headers)
-            raw = response.read()
-            return Answer(response.get_code(), bytes(raw), response.headers.get("content-encoding") == "gzip")
+            return Answer(response.get_code(), bytes(response.read()))
         except OSError as error:
             return Answer(_outcome(error))
         except (HTTPConnectionClosed, HTTPParseError):
@@ -82,7 +81,7 @@ def pin(target: Target) -> None:
         return
     address = (target.address, target.port or target.named_port)
 
-    class Pinned(gevent.resolver.thread.Resolver):
+    class Pinned(gevent.resolver.thread.Resolver):  # type: ignore[misc]
         def getaddrinfo(self, host: Any, *rest: Any, **more: Any) -> Any:
             if host in (target.host, target.host.encode()):
                 return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]

@@ -288,8 +288,9 @@ class Phase(Facts):
 
     @model_validator(mode="after")
     def roles_exist(self) -> Phase:
-        roles = [part.role for part in (*self.workloads.values(), *self.redis.values())]
-        roles += [part.role for part in (self.balancer, self.monitoring) if part is not None]
+        roles = [part.role for part in self.workloads.values()] + [part.role for part in self.redis.values()]
+        roles += [self.balancer.role] if self.balancer else []
+        roles += [self.monitoring.role] if self.monitoring else []
         _known("roles", roles, self.hosts)
         return self
 

@@ -22,7 +22,8 @@ from layout.release import ReleaseSpec, Target
 from phases import load as platforms
 from phases.load import Loaded
 from phases.model import Phase
-from templates import names, release, secrets as secret_values, write
+from templates import names, release, write
+from templates import secrets as secret_values
 from templates.render import bundles
 from tools import toolchain
 
@@ -102,7 +103,8 @@ def prepare(wish: Wish, report: Report) -> Deployment:
     resolved = images(found, report)
     references = {name: one.reference for name, one in resolved.items()}
     specs = {
-        layer: release.spec(layout, found.version, references, values, cert, homes.home()) for layer, layout in _on_hosts(found).items()
+        layer: release.spec(layout, found.version if layout.instances else layer, references, values, cert, homes.home())
+        for layer, layout in _on_hosts(found).items()
     }
     return Deployment(found, specs, resolved, values)
 

@@ -1,7 +1,7 @@
 """Pulumi's engine as cmctl drives it: preview, up, refresh, destroy, outputs. Values in, values out; the stack object stays here.
 
-Every call is one operation on one stack. Two at once in one process are not safe (lazy imports of provider SDKs race):
-`stacks.parallel` runs them in processes of their own.
+Every call is one operation on one stack. Two at once in one process are not safe: lazy imports of provider SDKs race, and
+signals belong to one of them.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pulumi import automation
 from pulumi.automation.events import EngineEvent
 
 from errors import CmctlError, Interrupted
-from stacks import recovery, signals
+from stacks import housekeeping, plugins, recovery, signals
 from stacks.events import Event, OnEvent, Said, events
 from stacks.plan import Change, Plan, change
 from stacks.workspace import Cli, Settings, Stack, stack
 
-Value = TypeVar("Value")
 Program = Callable[[], None]
+KEEP_VOLUMES = "CMCTL_KEEP_VOLUMES"
 ATTEMPTS = 3
 
 
@@ -78,10 +78,13 @@ def refresh(request: Request, on_event: OnEvent = nothing) -> Result:
     return run.result(lambda one: one.refresh(on_event=run.heard, color="never", suppress_outputs=True, run_program=False))
 
 
-def destroy(request: Request, on_event: OnEvent = nothing) -> Result:
-    """Remove everything the stack holds, then the stack with its history. A stack that is not there is gone already."""
-    run = _Run(request, on_event, program=False)
-    return run.result(lambda one: one.destroy(on_event=run.heard, color="never", suppress_outputs=True, run_program=False, remove=True))
+def destroy(request: Request, on_event: OnEvent = nothing, *, keep_volumes: bool = False) -> Result:
+    """Remove everything the stack holds, then the stack and what the backend keeps of it. A stack that is not there is gone already."""
+    kept = {**request.settings.environment, KEEP_VOLUMES: "1" if keep_volumes else ""}
+    run = _Run(replace(request, settings=replace(request.settings, environment=kept)), on_event, program=False)
+    result = run.result(lambda one: one.destroy(on_event=run.heard, color="never", suppress_outputs=True, run_program=False, remove=True))
+    housekeeping.forget(request.settings.backend, request.stack)
+    return result
 
 
 def outputs(request: Request) -> dict[str, Output]:
@@ -135,10 +138,14 @@ class _Run:
     def carry_out(self, operation: Callable[[Stack], Any]) -> None:
         """Run `operation`, making the stack or healing it first where that is what stands in its way."""
         with signals.passed_on(self._cli, self._report):
+            self._plugins()
             for _ in range(ATTEMPTS):
                 if self._attempt(operation):
                     return
         raise CmctlError(f"{self._request.stack}: the state's lock changed hands {ATTEMPTS} times", hint="run the same command again")
+
+    def _plugins(self) -> None:
+        plugins.acquire(self._request.settings, self._report)
 
     def _attempt(self, operation: Callable[[Stack], Any]) -> bool:
         """True when the operation is done, False when it is to be tried again."""

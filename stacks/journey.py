@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,15 +10,15 @@ from dataclasses import dataclass, field
 from environments import home as homes
 from errors import BadInput, CmctlError
 from hosts import door
-from hosts.events import Outcome, StepEvent
-from hosts.observe import Observed, missing
-from hosts.transaction import expected
-from phases.load import Loaded
+from hosts.events import Outcome
+from hosts.observe import missing
+from hosts.run import expected
 from stacks import history, operations, price, risk
 from stacks.deployment import Deployment, Facts, Wish, facts, live_phase, observed, prepare, targets
-from stacks.events import Event, OnEvent, Progress, Resource
+from stacks.events import Event, OnEvent, Progress
 from stacks.plan import Change, Plan
 from stacks.standing import standing
+from stacks.way_back import Flipped
 from stacks.workspace import Settings
 from templates import names
 
@@ -91,7 +90,7 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
     return Look(
         deployment, run, plans, live, price.change(found.loaded, live, found.phase.number),
         tuple(risk.risks(change for plan in plans.values() for change in plan.changes)),
-        history.expected_s(entries, "deploy", wish.phase, changed), operations.plugins(found, run),
+        history.expected_s(entries, "deploy", wish.phase, changed), operations.plugins(run),
     )  # fmt: skip
 
 
@@ -171,33 +170,14 @@ def _recorded(found: Facts, command: str, layers: tuple[str, ...]) -> Iterator[f
             history.add(homes.home(), found.loaded.platform.name, found.environment.name, entry)
 
 
-def back(platform: str, phase: int | None, environment: str, to: str | None, on_event: OnEvent) -> Done:
-    """Move the traffic first, then bring the engine's state to what runs.
-
-    Raises BadInput when nothing is live or there is no such release.
-    """
-    found = facts(Wish(platform, _live_or(platform, phase, environment), environment))
-    layer = f"phase{found.phase.number}"
+def follow(flipped: Flipped, on_event: OnEvent) -> Done:
+    """After the hosts went back: bring the engine's state to what runs, and write the history."""
+    found, layer = flipped.facts, flipped.layer
     heard = _Heard(on_event)
-
-    def step(event: StepEvent) -> None:
-        heard(Progress(Resource(f"urn:pulumi:{found.stack(layer)}::cmctl::cmctl:index:Release::{layer}"), event))
-
-    with _recorded(found, "rollback", (layer,)) as started:
-        outcome, spec = door.rollback_now(found.stack(layer), targets(found, layer), to, step)
-        moved = dataclasses.replace(found, version=spec.version)
-        deployment = Deployment(moved, {layer: spec}, {}, {})
+    with _recorded(found, "rollback", (layer,)):
+        deployment = Deployment(found, {layer: flipped.spec}, {}, {})
         operations.follow(deployment, operations.settings(found, lambda _: None), layer, heard)
-    return _done(moved, {layer}, time.monotonic() - started, heard, outcome)
-
-
-def _live_or(platform: str, phase: int | None, environment: str) -> int:
-    if phase is not None:
-        return phase
-    live = live_phase(facts(Wish(platform, 1, environment)))
-    if live is None:
-        raise BadInput(f"no phase of {platform} is live in {environment}", hint="cmctl deploy --phase 2, or say --phase")
-    return live
+    return _done(found, {layer}, time.monotonic() - flipped.started, heard, flipped.outcome)
 
 
 def leave(platform: str, phase: int | None, environment: str, *, everything: bool) -> list[str]:

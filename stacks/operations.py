@@ -14,7 +14,9 @@ from stacks.deployment import Deployment, Facts
 from stacks.engine import Program, Request, Result
 from stacks.events import OnEvent
 from stacks.plan import Plan
-from stacks.workspace import ROOT, Settings, project_folder
+from stacks.plugins import which
+from stacks.workspace import Settings
+from stacks.workspace import settings as engine_settings
 from tools import toolchain
 
 Report = Callable[[str], None]
@@ -37,9 +39,7 @@ def settings(facts: Facts, report: Report) -> Settings:
     environment = facts.environment
     home = homes.home()
     cli = toolchain.pulumi(report)
-    backend = backend_url(environment, home)
-    work_dir = project_folder(home) if backend.startswith("file://") else ROOT
-    return Settings(cli, work_dir, homes.cache() / "pulumi-home", backend, passphrase(environment, home))
+    return engine_settings(environment, home, homes.cache(), cli, passphrase(environment, home), backend_url(environment, home))
 
 
 def program(deployment: Deployment, layer: str) -> Program:
@@ -59,16 +59,9 @@ def plan(deployment: Deployment, run: Settings, on_event: OnEvent, *, refresh: b
     return [LayerPlan(layer, engine.preview(_request(deployment, layer, run), on_event, refresh=refresh)) for layer in layers]
 
 
-def plugins(facts: Facts, run: Settings) -> dict[str, str]:
+def plugins(run: Settings) -> dict[str, str]:
     """Which provider plugins an environment needs beside cmctl's own, and whether the official one or a stand-in plays it."""
-    wanted = {"mongodbatlas"} if facts.environment.providers.database == "atlas" else set()
-    if facts.environment.providers.edge == "cloudflare":
-        wanted.add("cloudflare")
-    if not wanted:
-        return {}
-    from stacks.plugins import which
-
-    return {name: way for name, way in which(run).items() if name in wanted}
+    return {package: way for package, way in which(run).items() if package != "cmctl"}
 
 
 def carry_out(deployment: Deployment, run: Settings, layers: Iterable[str], on_event: OnEvent) -> list[LayerResult]:

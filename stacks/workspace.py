@@ -20,17 +20,18 @@ from pulumi import automation
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
+from environments.model import Environment
 from errors import Interrupted, Unreachable
+from stacks import housekeeping, plugins
 
 ROOT = Path(__file__).parent.parent
-PROJECT = "cmctl"
-KEPT_LOGS = 40
 
 
 @dataclass(frozen=True)
 class Settings:
     """`cli`: the pulumi program; `work_dir`: the folder with Pulumi.yaml; `pulumi_home`: plugins and logs; `backend`: the
-    state's URL; `environment`: what plugins get beside the caller's own environment.
+    state's URL; `environment`: what plugins get beside the caller's own environment; `packages`: the plugins it needs beside
+    cmctl's own, which stand-ins may play where `stand_ins` says so.
     """
 
     cli: Path
@@ -39,6 +40,22 @@ class Settings:
     backend: str
     passphrase: str = field(repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    packages: tuple[str, ...] = ()
+    stand_ins: bool = False
+
+
+def settings(environment: Environment, home: Path, cache: Path, cli: Path, passphrase: str, backend: str) -> Settings:
+    """How the engine runs for an environment. State on this machine has its project below `home`, other state the checkout."""
+    return Settings(
+        cli=cli,
+        work_dir=project_folder(home) if backend.startswith("file://") else ROOT,
+        pulumi_home=cache / "pulumi",
+        backend=backend,
+        passphrase=passphrase,
+        environment={"CMCTL_CLOUDS": str(home / "clouds" / environment.name)},
+        packages=plugins.packages(environment),
+        stand_ins=plugins.stand_ins_allowed(environment),
+    )
 
 
 def project_folder(home: Path) -> Path:
@@ -142,7 +159,7 @@ class Stack(automation.Stack):
 def stack(name: str, program: Callable[[], None] | None, settings: Settings, cli: Cli) -> Stack:
     """The stack called `name`, whether it exists or not; no program of the CLI runs yet."""
     settings.pulumi_home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _prune_logs(settings.pulumi_home / "logs")
+    housekeeping.prune(settings.pulumi_home / "logs", settings.backend, name)
     backend = settings.backend
     if backend.startswith("file://"):
         Path(backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -164,10 +181,3 @@ def _environment(settings: Settings) -> dict[str, str]:
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
     }
-
-
-def _prune_logs(folder: Path) -> None:
-    """The CLI keeps an encrypted log of every command for ever."""
-    logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime) if folder.exists() else []
-    for path in logs[:-KEPT_LOGS]:
-        path.unlink(missing_ok=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Literal
 
 from environments.certificates import Certificate
 from layout.model import Fixed, Layout
-from templates import compose, nginx, prometheus, redis, secrets as secret_values
+from templates import compose, nginx, prometheus, redis
+from templates import secrets as secret_values
 from templates.compose import APP_USER, NOBODY, REDIS_USER, Service, hardened, health, mounts, secret
 
 LIVE = "../live"
@@ -75,7 +77,7 @@ class Base:
         return self._nginx(one, nginx.edge(self.layout), {LIVE: "/etc/cmctl/live"})
 
     def _redis(self, one: Fixed) -> Service:
-        kind = "sessions" if one.name.endswith("sessions") else "cache"
+        kind: Literal["cache", "sessions"] = "sessions" if one.name.endswith("sessions") else "cache"
         self.files[f"base/{one.name}/redis.conf"] = redis.conf(self.layout.phase.redis[kind])
         self.secret_files["base/secrets/redis-auth"] = secret_values.redis_auth(self.values)
         self.volumes.append(one.name)

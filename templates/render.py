@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from environments.certificates import Certificate
 from layout.model import SLOTS, Layout
 from layout.release import Bundle
-from templates import compose, secrets as secret_values
+from templates import compose
+from templates import secrets as secret_values
 from templates.base import Base
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import version
 
 from stacks.provider.door import door
 from stacks.provider.engine_log import EngineLog
@@ -24,7 +25,7 @@ def main() -> int:
         "cmctl:index:Release": Release(door, tasks),
         "cmctl:index:Password": Password(),
     }
-    return serve(Provider(resources, tasks, log), tasks)
+    return serve(Provider(resources, version("cmctl"), tasks, log), tasks)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from errors import Unreachable
 from hosts.events import Report
 from stacks.provider.difference import difference
 from stacks.provider.door import Door
-from stacks.provider.resource import Difference, Found, Values
+from stacks.provider.resource import Checked, Difference, Found, Values
 from stacks.provider.tasks import Tasks
 from stacks.provider.values import UNKNOWN
 
@@ -23,8 +23,9 @@ class Host:
         self._door = door
         self._tasks = tasks
 
-    def check(self, inputs: Values) -> Mapping[str, str]:
-        return {name: "is missing" for name in ("name", "target") if name not in inputs}
+    def check(self, name: str, old_inputs: Values, inputs: Values) -> Checked:
+        del name, old_inputs
+        return Checked(inputs, {wanted: "is missing" for wanted in ("name", "target") if wanted not in inputs})
 
     def difference(self, old_inputs: Values, old: Values, inputs: Values) -> Difference:
         del old
@@ -39,16 +40,16 @@ class Host:
         del report
         return str(inputs["name"]), self._facts(inputs)
 
-    def update(self, old: Values, inputs: Values, report: Report) -> Values:
-        del old, report
+    def update(self, made: str, old: Values, inputs: Values, report: Report) -> Values:
+        del made, old, report
         return self._facts(inputs)
 
-    def read(self, inputs: Values, old: Values) -> Found | None:
+    def read(self, made: str, inputs: Values, old: Values) -> Found | None:
         """A host that does not answer is not gone: its last facts stay, and the error says who does not answer."""
-        del old
+        del made, old
         return Found(inputs, self._facts(inputs))
 
-    def delete(self, inputs: Values, report: Report) -> None:
+    def delete(self, made: str, inputs: Values, report: Report) -> None:
         """What a release left is the release's to remove; the machine stays."""
 
     def _facts(self, inputs: Values) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from hosts import bundles, checks, observe, removal, transaction
 from hosts.events import Outcome, Report
 from hosts.fleet import connect
 from hosts.observe import Observed
+from hosts.run import expected
 from layout.release import Bundle, ReleaseSpec, Target
 from stacks.provider.door import Running
 
@@ -59,11 +60,7 @@ def _problems(record: ReleaseSpec, seen: Mapping[str, Observed]) -> dict[str, di
             found[name] = {"cmctl": "nothing of this stack is on the host"}
             continue
         states = {container.name: "unhealthy" if "unhealthy" in container.status else container.state for container in one.containers}
-        bad = {
-            want: states.get(want, "missing")
-            for want in sorted(transaction.expected(record, name, one.state))
-            if states.get(want) != "running"
-        }
+        bad = {want: states.get(want, "missing") for want in sorted(expected(record, name, one.state)) if states.get(want) != "running"}
         if bad:
             found[name] = bad
     return found

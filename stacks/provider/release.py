@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hosts.events import Report
 from stacks.provider.difference import difference
 from stacks.provider.door import Door
-from stacks.provider.resource import Difference, Found, Values
+from stacks.provider.resource import Checked, Difference, Found, Values
 from stacks.provider.tasks import Tasks
 from stacks.provider.values import UNKNOWN
 from stacks.release_inputs import SECRET, join, split
@@ -31,8 +31,9 @@ class Release:
         self._door = door
         self._tasks = tasks
 
-    def check(self, inputs: Values) -> Mapping[str, str]:
-        return {name: "is missing" for name in REQUIRED if name not in inputs}
+    def check(self, name: str, old_inputs: Values, inputs: Values) -> Checked:
+        del name, old_inputs
+        return Checked(inputs, {wanted: "is missing" for wanted in REQUIRED if wanted not in inputs})
 
     def difference(self, old_inputs: Values, old: Values, inputs: Values) -> Difference:
         found = difference(_released(old_inputs), _released(inputs))
@@ -47,15 +48,16 @@ class Release:
     def create(self, inputs: Values, report: Report) -> tuple[str, Values]:
         return str(inputs["stack"]), self._apply(inputs, report)
 
-    def update(self, old: Values, inputs: Values, report: Report) -> Values:
-        del old
+    def update(self, made: str, old: Values, inputs: Values, report: Report) -> Values:
+        del made, old
         return self._apply(inputs, report)
 
     def _apply(self, inputs: Values, report: Report) -> Values:
         outcome = self._tasks.run(self._door().apply(_spec(inputs), report))
         return {"release": outcome.release, "slot": outcome.slot, "problems": {}}
 
-    def read(self, inputs: Values, old: Values) -> Found | None:
+    def read(self, made: str, inputs: Values, old: Values) -> Found | None:
+        del made
         running = self._tasks.run(self._door().observe(_spec(inputs)))
         if running is None:
             return None
@@ -68,8 +70,8 @@ class Release:
         }
         return Found({**plain, **kept, SECRET: secret}, {**old, **outputs})
 
-    def delete(self, inputs: Values, report: Report) -> None:
-        del report
+    def delete(self, made: str, inputs: Values, report: Report) -> None:
+        del made, report
         keep = os.environ.get(KEEP_VOLUMES) == "1"
         self._tasks.run(self._door().remove(_spec(inputs), keep_volumes=keep))
 

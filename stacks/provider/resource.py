@@ -24,6 +24,14 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """The inputs, completed where the type completes them, and input → what is wrong with it."""
+
+    inputs: Values
+    problems: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Found:
     """What `read` finds: the inputs that would make what is there, and the outputs."""
 
@@ -32,10 +40,9 @@ class Found:
 
 
 class Resource(Protocol):
-    """One type. All calls but `preview`, `check` and `difference` may raise CmctlError."""
+    """One type. `made` is the id that `create` gave; `old` are outputs. All calls but `preview` may raise CmctlError."""
 
-    def check(self, inputs: Values) -> Mapping[str, str]:
-        """Input → what is wrong with it."""
+    def check(self, name: str, old_inputs: Values, inputs: Values) -> Checked: ...
 
     def difference(self, old_inputs: Values, old: Values, inputs: Values) -> Difference: ...
 
@@ -45,9 +52,9 @@ class Resource(Protocol):
     def create(self, inputs: Values, report: Report) -> tuple[str, Values]:
         """Id and outputs. Repeating a create that was interrupted does no harm."""
 
-    def update(self, old: Values, inputs: Values, report: Report) -> Values: ...
+    def update(self, made: str, old: Values, inputs: Values, report: Report) -> Values: ...
 
-    def read(self, inputs: Values, old: Values) -> Found | None:
+    def read(self, made: str, inputs: Values, old: Values) -> Found | None:
         """None when it is not there any more."""
 
-    def delete(self, inputs: Values, report: Report) -> None: ...
+    def delete(self, made: str, inputs: Values, report: Report) -> None: ...

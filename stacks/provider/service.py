@@ -6,7 +6,6 @@ import functools
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 import grpc
@@ -52,9 +51,10 @@ def tells_errors(call: Call) -> Call:
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """`resources`: type token → what answers for it."""
+    """`resources`: type token → what answers for it; `version`: the plugin's own."""
 
-    def __init__(self, resources: Mapping[str, Resource], tasks: Tasks, log: EngineLog) -> None:
+    def __init__(self, resources: Mapping[str, Resource], version: str, tasks: Tasks, log: EngineLog) -> None:
+        self._version = version
         self._resources = resources
         self._tasks = tasks
         self._log = log
@@ -66,7 +66,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
         del request, context
-        return plugin_pb2.PluginInfo(version=version("cmctl"))
+        return plugin_pb2.PluginInfo(version=self._version)
 
     def Configure(self, request: Any, context: Any) -> Any:
         del request, context
@@ -89,9 +89,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     @tells_errors
     def Check(self, request: Any, context: Any) -> Any:
         del context
-        problems = self._resource(request.urn).check(plain(request.news))
-        failures = [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in problems.items()]
-        return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
+        name = request.urn.split("::", 3)[3]
+        checked = self._resource(request.urn).check(name, plain(request.olds), plain(request.news))
+        failures = [provider_pb2.CheckFailure(property=path, reason=reason) for path, reason in checked.problems.items()]
+        return provider_pb2.CheckResponse(inputs=struct(checked.inputs), failures=failures)
 
     @tells_errors
     def Diff(self, request: Any, context: Any) -> Any:
@@ -114,12 +115,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         resource, inputs, old = self._resource(request.urn), plain(request.news), plain(request.olds)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=struct(resource.preview(inputs, old)))
-        return provider_pb2.UpdateResponse(properties=struct(resource.update(old, inputs, self._log.report(request.urn))))
+        return provider_pb2.UpdateResponse(properties=struct(resource.update(request.id, old, inputs, self._log.report(request.urn))))
 
     @tells_errors
     def Read(self, request: Any, context: Any) -> Any:
         del context
-        found = self._resource(request.urn).read(plain(request.inputs), plain(request.properties))
+        found = self._resource(request.urn).read(request.id, plain(request.inputs), plain(request.properties))
         if found is None:
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(id=request.id, inputs=struct(found.inputs), properties=struct(found.outputs))
@@ -127,13 +128,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     @tells_errors
     def Delete(self, request: Any, context: Any) -> Any:
         del context
-        self._resource(request.urn).delete(plain(request.old_inputs), self._log.report(request.urn))
+        self._resource(request.urn).delete(request.id, plain(request.old_inputs), self._log.report(request.urn))
         return empty_pb2.Empty()
 
     def _resource(self, urn: str) -> Resource:
         kind = urn.split("::")[2].rpartition("$")[2]
         if kind not in self._resources:
-            raise CmctlError(f"cmctl's provider has no resource {kind}", why=f"it has {', '.join(sorted(self._resources))}")
+            raise CmctlError(f"this provider has no resource {kind}", why=f"it has {', '.join(sorted(self._resources))}")
         return self._resources[kind]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from errors import BadInput, CmctlError
 from hosts.events import Report
 from stacks.provider.difference import difference
-from stacks.provider.resource import Difference, Found, Values
+from stacks.provider.resource import Checked, Difference, Found, Values
 from stacks.provider.values import UNKNOWN
 from stacks.standin import table
 from stacks.standin.cloud import Cloud, Things, digest
@@ -27,15 +27,12 @@ class StandIn:
         self._kind = kind
         self._cloud = cloud
 
-    def check(self, inputs: Values) -> Mapping[str, str]:
-        return table.problems(self._kind, inputs)
-
-    def named(self, name: str, old: Values, inputs: Values) -> Values:
-        """`inputs` with a name of its own where the type wants one and none is given: the old one, else resource name and hex."""
+    def check(self, name: str, old_inputs: Values, inputs: Values) -> Checked:
+        """A type that wants a name gets one where none is given: the one it has, else the resource's name and some hex digits."""
         field = self._kind.named
-        if field is None or field in inputs:
-            return inputs
-        return {**inputs, field: old.get(field) or f"{name}-{secrets.token_hex(4)[:NAME_SUFFIX_HEX]}"}
+        if field is not None and field not in inputs:
+            inputs = {**inputs, field: old_inputs.get(field) or f"{name}-{secrets.token_hex(4)[:NAME_SUFFIX_HEX]}"}
+        return Checked(inputs, table.problems(self._kind, inputs))
 
     def difference(self, old_inputs: Values, old: Values, inputs: Values) -> Difference:
         del old
@@ -66,19 +63,17 @@ class StandIn:
             if thing["kind"] == self._token and self._kind.unique and same and known != made:
                 raise CmctlError(f"409: {self._token} with these {', '.join(self._kind.unique)} exists already")
 
-    def update(self, old: Values, inputs: Values, report: Report) -> Values:
-        del report
-        raise NotImplementedError(old, inputs)
-
-    def change(self, made: str, inputs: Values) -> Values:
+    def update(self, made: str, old: Values, inputs: Values, report: Report) -> Values:
+        del old, report
         with self._cloud.changing() as things:
             thing = _there(things, made)
-            known = {name: value for name, value in thing["values"].items() if name not in self._kind.secret}
-            outputs = {**known, **_own(inputs)}
+            computed = {name: value for name, value in thing["values"].items() if name not in self._kind.fields}
+            outputs = {**computed, **self._kind.defaults, **_own(inputs)}
             things[made] = {"kind": self._token, "values": self._kept(outputs)}
         return outputs
 
-    def find(self, made: str, inputs: Values) -> Found | None:
+    def read(self, made: str, inputs: Values, old: Values) -> Found | None:
+        del old
         thing = self._cloud.read().get(made)
         if thing is None or thing["kind"] != self._token:
             return None
@@ -90,7 +85,8 @@ class StandIn:
         known = _own(inputs) or {name: value for name, value in seen.items() if name in self._kind.fields}
         return Found({name: seen.get(name, value) for name, value in known.items()}, seen)
 
-    def remove(self, made: str) -> None:
+    def delete(self, made: str, inputs: Values, report: Report) -> None:
+        del inputs, report
         with self._cloud.changing() as things:
             thing = things.get(made)
             if thing and self._kind.guard and thing["values"].get(self._kind.guard):

@@ -1,0 +1,246 @@
+"""What an audit reads out of documents, and what it answers. Amounts are for a month; `low` and `high` are equal where no range is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+Kind = Literal[
+    "sum", "per user", "two totals", "range", "usage", "sku price", "size", "two choices", "no price", "limit", "count", "product",
+    "percent", "basis", "capacity", "revenue", "margin", "unexplained", "list price", "claim", "implies", "no line",
+]  # fmt: skip
+
+KINDS: dict[Kind, str] = {
+    "sum": "the lines do not add up to the total",
+    "per user": "the cost of a user is not the total over the users",
+    "two totals": "one thing has two totals",
+    "range": "the components do not fit into the range",
+    "usage": "the usage named costs more, or needs more, than the line pays for",
+    "sku price": "one thing is sold at two prices",
+    "size": "two sizes have one price",
+    "two choices": "one phase is given two sizes",
+    "no price": "something named has no price",
+    "limit": "a goal is missed, or so far away that it says nothing",
+    "count": "parts do not add up to their total",
+    "product": "a rate times a number is not what stands beside it",
+    "percent": "a share is not what its two figures give",
+    "basis": "one figure is used for two kinds of users",
+    "capacity": "a larger setup is said to hold no more",
+    "revenue": "a revenue does not follow from users, conversion and price",
+    "margin": "a margin does not follow from revenue and cost",
+    "unexplained": "a large part of the total has no name",
+    "list price": "a price is far from the list",
+    "claim": "a comparison does not hold at list prices",
+    "implies": "what a line means for one user or one request",
+    "no line": "nothing is planned for this",
+}
+NOTES: frozenset[Kind] = frozenset({"implies", "no line"})
+
+
+@dataclass(frozen=True)
+class Where:
+    """A line of a document."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Money for a month, or for `per` (a user, a GB, 1000 mails) where that is named. `near` is a "~" in front, `below` a "<"."""
+
+    low: Decimal
+    high: Decimal
+    currency: str = "USD"
+    near: bool = False
+    below: bool = False
+    per: str = ""
+    per_count: Decimal = Decimal(1)
+
+    @property
+    def exact(self) -> bool:
+        return self.low == self.high
+
+
+@dataclass(frozen=True)
+class Usage:
+    """`quantity` a month, in `unit`."""
+
+    quantity: Decimal
+    unit: str
+    where: Where
+    words: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of a table. `amount` None: it is named without a price. `count` pieces; `skus` are names of what is bought."""
+
+    name: str
+    amount: Amount | None
+    where: Where
+    skus: tuple[str, ...] = ()
+    words: frozenset[str] = frozenset()
+    count: tuple[Decimal, Decimal] = (Decimal(1), Decimal(1))
+    usage: Usage | None = None
+    unit_price: Amount | None = None
+    taken_from: Where | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Lines that belong to one total. `thing` is what it is about (`phase 2`): tables and totals of one thing must agree.
+
+    `whole` is false for a list of steps that names only what changes. `users` are the users it is for, largest first.
+    """
+
+    thing: str
+    title: str
+    where: Where
+    items: tuple[Item, ...]
+    total: Amount | None = None
+    total_where: Where | None = None
+    users: tuple[Decimal, ...] = ()
+    per_user: Amount | None = None
+    per_user_where: Where | None = None
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Total:
+    """A total stated apart from any table."""
+
+    thing: str
+    amount: Amount
+    where: Where
+    words: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Shift:
+    """`before` → `after` of one thing, as an upgrade is written; skus name the two sides."""
+
+    thing: str
+    before: Amount
+    after: Amount
+    before_skus: tuple[str, ...]
+    after_skus: tuple[str, ...]
+    name: str
+    where: Where
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A plan: `amount` a month holds `quantity` of `unit` a month. Or, with `each`, `amount` is for each `quantity`."""
+
+    amount: Decimal
+    quantity: Decimal
+    unit: str
+    words: frozenset[str]
+    where: Where
+    each: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A size that a phase is given: M30 in phase 2."""
+
+    thing: str
+    sku: str
+    where: Where
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts of one unit that stand together, with the total given for them (or the one that the others are parts of)."""
+
+    name: str
+    total: Decimal
+    near: bool
+    parts: tuple[Decimal, ...]
+    unit: str
+    where: Where
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure stated outside tables: `kind` says which."""
+
+    kind: Literal[
+        "per user below", "revenue", "margin", "conversion", "users", "concurrent", "load test", "plan price", "cheaper", "phase", "cost"
+    ]
+    low: Decimal
+    high: Decimal
+    text: str
+    where: Where
+    thing: str = ""
+    currency: str = "USD"
+
+
+@dataclass
+class Facts:
+    """Everything that was read out of one platform's documents."""
+
+    tables: list[Table] = field(default_factory=list)
+    totals: list[Total] = field(default_factory=list)
+    shifts: list[Shift] = field(default_factory=list)
+    quotas: list[Quota] = field(default_factory=list)
+    usages: list[Usage] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
+    goals: list[Goal] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, other: Facts) -> None:
+        for name in self.__dataclass_fields__:
+            getattr(self, name).extend(getattr(other, name))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One contradiction: where, and the arithmetic that shows it."""
+
+    kind: Kind
+    where: Where
+    text: str
+
+    @property
+    def note(self) -> bool:
+        """Says what follows, and is no contradiction."""
+        return self.kind in NOTES
+
+
+@dataclass(frozen=True)
+class Row:
+    """One table recomputed, as texts: what it is, its components, their sum, what is stated, users, cost of one, what is stated, verdict."""
+
+    where: Where
+    title: str
+    components: str
+    sum: str
+    stated: str
+    users: str
+    per_user: str
+    stated_per_user: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The answer: every table recomputed, and every contradiction in the documents' order."""
+
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def contradictions(self) -> tuple[Finding, ...]:
+        return tuple(one for one in self.findings if not one.note)
+
+    @property
+    def exit_code(self) -> int:
+        """3 when a contradiction was found, else 0."""
+        return 3 if self.contradictions else 0

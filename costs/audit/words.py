@@ -1,0 +1,145 @@
+"""Reading figures out of prose: amounts of money, counts, numbers of users, names of what is bought. Never fails, whatever the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+from costs.audit.model import Amount
+
+SCALE = {"k": 1000, "m": 10**6, "b": 10**9, "thousand": 1000, "million": 10**6, "billion": 10**9}
+CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "₹": "INR"}
+NUMBER = r"\d[\d,]{0,30}(?:\.\d{1,12})?"
+AMOUNT = re.compile(
+    rf"(?P<below><\s?)?(?P<near>~\s?)?(?<![\w/{{\\])(?P<currency>[$€£₹])\s?(?P<low>{NUMBER})\s?(?P<low_scale>[KMBkmb](?![A-Za-z0-9]))?"
+    rf"(?:\s?[-–]\s?[$€£₹]?\s?(?P<high>{NUMBER})\s?(?P<high_scale>[KMBkmb](?![A-Za-z0-9]))?)?\+?"
+)
+AFTER = re.compile(rf"\s?(?:/|per\s)\s?(?:(?P<count>{NUMBER})\s?(?P<scale>[KMBkmb](?![A-Za-z]))?\s?)?(?P<unit>[A-Za-z]+)")
+COUNT = re.compile(
+    rf"(?P<near>~)?(?<![\w$€£₹.,])(?P<low>{NUMBER})\s?(?P<scale>million|billion|[KMkm](?![A-Za-z0-9]))?\+?\s?(?P<unit>[A-Za-z][A-Za-z ]{{0,30}}?)?"
+    r"\s?/\s?(?P<period>second|sec|s|minute|min|hour|day|month)\b",
+    re.IGNORECASE,
+)
+USERS = re.compile(
+    rf"(?<![\w$€£₹.,])(?P<low>{NUMBER})\s?(?P<low_scale>million|[KMkm](?![A-Za-z0-9]))?\+?(?:\s?[-–]\s?(?P<high>{NUMBER})\s?(?P<high_scale>million|[KMkm](?![A-Za-z0-9]))?\+?)?"
+    r"\s+(?P<kind>total |concurrent |registered |active |peak concurrent )?users?\b",
+    re.IGNORECASE,
+)
+PER_MONTH = {"month": 1, "mo": 1, "year": Decimal(1) / 12, "yr": Decimal(1) / 12}
+A_MONTH = {"s": 2592000, "sec": 2592000, "second": 2592000, "minute": 43200, "min": 43200, "hour": 720, "day": 30, "month": 1}
+MOJIBAKE = re.compile("[âðÃÂ][\u0080-\u2fff]")
+LONGEST = 2000
+
+
+def clean(line: str) -> str:
+    """A line as it was meant: UTF-8 that was once read as Windows-1252 is read again, drawing and markup characters go."""
+    line = line[:LONGEST]
+    if MOJIBAKE.search(line):
+        line = b"".join(_byte(char) for char in line).decode("utf-8", errors="replace")
+    line = re.sub(r"[─-╿▀-◿☀-⟿⬀-⯿️�]|[\U0001f000-\U0001faff]", " ", line.replace("—", " - "))
+    return line.replace("**", "").replace("`", "").rstrip()
+
+
+def _byte(char: str) -> bytes:
+    if ord(char) < 0x80:
+        return char.encode()
+    try:
+        return char.encode("cp1252")
+    except UnicodeEncodeError:
+        return bytes([ord(char)]) if ord(char) < 0x100 else char.encode()
+
+
+def number(text: str | None, scale: str | None = None) -> Decimal:
+    """`10,000`, `1.5` with `k`: 1500. Text that is no number is 0."""
+    digits = (text or "").replace(",", "")
+    value = Decimal(digits) if re.fullmatch(r"\d+(?:\.\d+)?", digits, re.ASCII) else Decimal(0)
+    return value * SCALE.get((scale or "").strip().lower(), 1)
+
+
+def amounts(text: str) -> list[Amount]:
+    """Every amount of money in a line; a price for a year is divided by 12."""
+    return [_amount(match, text) for match in AMOUNT.finditer(text)]
+
+
+def _amount(match: re.Match[str], text: str) -> Amount:
+    low = number(match["low"], match["low_scale"] or (match["high_scale"] if match["high"] else None))
+    high = number(match["high"], match["high_scale"]) if match["high"] else low
+    after = AFTER.match(text, match.end())
+    unit = after["unit"].lower() if after else ""
+    factor = Decimal(PER_MONTH.get(unit, 1))
+    per = "" if unit in PER_MONTH else unit
+    per_count = number(after["count"], after["scale"]) if after and after["count"] else Decimal(1)
+    low, high = sorted((low, high))
+    return Amount(
+        low * factor,
+        high * factor,
+        CURRENCIES[match["currency"]],
+        match["near"] is not None,
+        match["below"] is not None,
+        per,
+        per_count or Decimal(1),
+    )
+
+
+def without_amounts(text: str) -> str:
+    """The words around the amounts, without brackets that are left empty."""
+    rest = AFTER_AMOUNT.sub(" ", text)
+    return re.sub(r"\(\s*\)|\s{2,}", " ", rest).strip(" :-→~")
+
+
+AFTER_AMOUNT = re.compile(AMOUNT.pattern.replace("(?P<", "(?P<x_") + r"(?:\s?(?:/|per\s)\s?[A-Za-z0-9,]+)?(?:\s+(?:per|/)\s?[a-z]+)?")
+
+
+def counts(text: str) -> Iterator[tuple[Decimal, bool, str, str]]:
+    """Counts with a period: (number a month, near, unit, period), e.g. `~6,600 emails/day`."""
+    for match in COUNT.finditer(text):
+        period = match["period"].lower()
+        yield (
+            number(match["low"], match["scale"]) * A_MONTH[period],
+            match["near"] is not None,
+            (match["unit"] or "").strip().lower(),
+            period,
+        )
+
+
+def users(text: str) -> Iterator[tuple[Decimal, Decimal, str]]:
+    """Numbers of users: (low, high, kind); kind is concurrent, total … or empty."""
+    for match in USERS.finditer(text):
+        low = number(match["low"], match["low_scale"] or (match["high_scale"] if match["high"] else None))
+        high = number(match["high"], match["high_scale"]) if match["high"] else low
+        yield low, high, (match["kind"] or "").strip().lower().replace("peak ", "")
+
+
+STOP = frozenset(
+    ["a", "an", "and", "at", "for", "from", "in", "of", "on", "or", "per", "set", "the", "to", "up", "use", "with", "add", "upgrade", "implement", "increase", "tier", "plan", "cost", "monthly", "month", "total", "paid", "free", "web", "service", "cache", "layer", "database", "files", "static", "server", "servers"]
+)
+TIERS = ("starter", "standard", "pro", "business", "free", "hobby", "team", "essentials")
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a name that tell it from others: lower case, no stop words, no digits."""
+    return frozenset(word for word in re.findall(r"[a-z][a-z0-9]{2,}", text.lower()) if word not in STOP and word not in TIERS)
+
+
+def skus(text: str) -> tuple[str, ...]:
+    """Names of things with a size or a plan: `m30`, `8gb machine`, `cloudflare pro`, `render standard`."""
+    lower = text.lower()
+    found = [f"atlas {tier}" for tier in re.findall(r"\bm\d0\b", lower)]
+    for vendor in ("cloudflare", "render", "vercel"):
+        found += [f"{vendor} {tier}" for tier in TIERS if vendor in lower and re.search(rf"\b{tier}\b", lower)]
+    if not found and re.search(r"\b(?:vps|server|servers|ram|node|nodes)\b", lower):
+        found += [f"{size} GB machine" for size in re.findall(r"\b(\d{1,4})\s?gb\b(?! (?:ssd|storage))", lower)[:1]]
+    return tuple(dict.fromkeys(found))
+
+
+def pieces(text: str) -> tuple[Decimal, Decimal]:
+    """How many of it: `2x 8GB` is 2, `3-5 nodes` 3 to 5, `2-4 autoscaling pods` 2 to 4, else 1."""
+    match = re.search(r"\b(\d{1,4})\s?[x×]\s", text) or re.search(
+        r"\b(\d{1,4})(?:\s?[-–]\s?(\d{1,4}))?\s+(?:\w+ )?(?:pods|nodes|instances)\b", text
+    )
+    if match is None:
+        return Decimal(1), Decimal(1)
+    low = number(match[1])
+    high = number(match[2]) if match.re.groups > 1 and match[2] else low
+    return (low, high) if 0 < low <= high else (Decimal(1), Decimal(1))

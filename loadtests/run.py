@@ -1,0 +1,159 @@
+"""Runs load tests: starts the generator as a child process, hands on what it says, and keeps what was measured whatever happens."""
+
+from __future__ import annotations
+
+import datetime as dt
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Self
+
+from pydantic import ValidationError
+
+from errors import BadInput, CannotTell, GateRefused, Unreachable
+from loadtests import progress, verdict
+from loadtests.machine import this_machine
+from loadtests.plan import Plan, Probe
+from loadtests.result import Judgement, Measured, Result, Verdict
+
+ROOT = Path(__file__).parent.parent
+OnProgress = Callable[[progress.Progress], None]
+# Start, checks, rehearsal and the answers of the last requests come on top of the probes' own time.
+AROUND_S = 90.0
+# What a child that was asked to stop may still take to hand in what it has.
+GOODBYE_S = 15.0
+TAIL_LINES = 12
+
+
+class Generator:
+    """One child process. `measure` sends it a probe and waits for the figures; progress goes to `on_progress` meanwhile."""
+
+    def __init__(self, plan: Plan, on_progress: OnProgress) -> None:
+        self._plan, self._on_progress = plan, on_progress
+        self._folder = tempfile.TemporaryDirectory(prefix="cmctl-load-")
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._errors = Path(self._folder.name) / "stderr"
+        self.interrupted = False
+
+    def __enter__(self) -> Self:
+        path = Path(self._folder.name) / "plan.json"
+        path.touch(mode=0o600)
+        path.write_text(self._plan.model_dump_json(), encoding="utf-8")
+        # A session of its own: Ctrl-C on the terminal reaches this process, which then asks the child for what it has.
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "loadtests.generator", str(path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=self._errors.open("wb"), text=True, start_new_session=True,
+        )  # fmt: skip
+        threading.Thread(target=_pump, args=(self._child.stdout, self._lines), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child.poll() is None:
+            self._child.terminate()
+            try:
+                self._child.wait(GOODBYE_S)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+        for stream in (self._child.stdin, self._child.stdout):
+            if stream:
+                stream.close()
+        self._folder.cleanup()
+
+    def measure(self, probe: Probe) -> Measured | None:
+        """Play one more probe (the plan has to `follow`)."""
+        if self._child.stdin:
+            self._child.stdin.write(probe.model_dump_json() + "\n")
+            self._child.stdin.flush()
+        return self.next(probe.warmup_s + probe.seconds)
+
+    def next(self, load_s: float) -> Measured | None:
+        """The next probe's figures; None when Ctrl-C came before there were any.
+
+        Raises Unreachable, GateRefused (a journey fails before load), BadInput (the plan) and CannotTell (the child died or is overdue).
+        """
+        until = time.monotonic() + load_s + AROUND_S
+        while True:
+            try:
+                event = self._event(until)
+            except KeyboardInterrupt:
+                if self.interrupted:
+                    raise
+                self.interrupted = True
+                self._child.terminate()
+                until = time.monotonic() + GOODBYE_S
+                continue
+            if isinstance(event, Measured):
+                return event
+            if isinstance(event, progress.Refusal):
+                raise _refused(event)
+            if isinstance(event, progress.Bye) or event is None:
+                break
+            self._on_progress(event)
+        if not self.interrupted:
+            raise CannotTell(
+                "the load generator ended without figures", why=self._last_words(), hint="run it again; if it ends again, report this"
+            )
+
+    def _event(self, until: float) -> progress.Progress | Measured | progress.Refusal | progress.Bye | None:
+        try:
+            line = self._lines.get(timeout=max(0.0, until - time.monotonic()))
+        except queue.Empty:
+            raise CannotTell(
+                "the load generator did not answer in time", why=self._last_words(), hint="is this machine very busy?"
+            ) from None
+        if line is None:
+            return None
+        try:
+            return progress.EVENTS.validate_json(line)
+        except ValidationError as error:
+            raise CannotTell("the load generator said something that is not understood", why=line[:200]) from error
+
+    def _last_words(self) -> str:
+        lines = self._errors.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-TAIL_LINES:]) or "it said nothing"
+
+
+def _pump(stream: IO[str] | None, lines: queue.Queue[str | None]) -> None:
+    """Reads the child's lines on a thread, so that the main one can keep time and hear Ctrl-C."""
+    try:
+        for line in stream or ():
+            lines.put(line)
+    except ValueError:
+        pass
+    finally:
+        lines.put(None)
+
+
+def _refused(refusal: progress.Refusal) -> Exception:
+    if refusal.kind == "journey":
+        return GateRefused(refusal.what, why=refusal.why, hint="cmctl status, then the application's log")
+    if refusal.kind == "plan":
+        return BadInput(refusal.what, why=refusal.why)
+    return Unreachable(refusal.what, why=refusal.why, hint="cmctl status; is the phase deployed, and is the domain right?")
+
+
+def smoke(plan: Plan, on_progress: OnProgress) -> Result:
+    """Play the plan's one probe and judge it against the phase's SLO.
+
+    Ctrl-C ends the load, not the answer: the result then has `interrupted` set, exit code 130, and what was measured.
+    Raises Unreachable (7), GateRefused (3: a journey fails before load), BadInput (2) and CannotTell (6: the generator died).
+    """
+    (probe,) = plan.probes
+    with Generator(plan, on_progress) as child:
+        measured = child.next(probe.warmup_s + probe.seconds)
+        return result(plan, "smoke", measured, interrupted=child.interrupted)
+
+
+def result(plan: Plan, profile: str, measured: Measured | None, *, interrupted: bool) -> Result:
+    nothing = Judgement(verdict=Verdict.INCONCLUSIVE, reasons=("interrupted before any load was sent",), claims=())
+    return Result(
+        run=plan.run, when=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), profile=profile, platform=plan.platform,
+        phase=plan.phase, environment=plan.environment, target=plan.target.url, version=plan.version, machine=this_machine(), slo=plan.slo,
+        measured=measured, judgement=verdict.judge(measured, plan.slo, interrupted=interrupted) if measured else nothing, interrupted=interrupted,
+    )  # fmt: skip
