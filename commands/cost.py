@@ -1,9 +1,45 @@
-"""cost"""
+"""`cost`: what a phase costs, what one user costs, when to move, and whether a table of costs is right."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+
+from commands import cost_checks, cost_decide, options
+
+Book = Annotated[str, typer.Option("--book", envvar="CMCTL_BOOK", help="Price book: seed, list-2026-11, or the path of your own.")]
+Users = Annotated[int | None, typer.Option("--users", "-u", help="Registered users; by default the phase's target.")]
+Form = Annotated[str, typer.Option("--format", "-f", help="table, json, csv, markdown, html or openmetrics.")]
+
+group = typer.Typer(help="What a phase costs, what one user costs, when to move.", invoke_without_command=True, no_args_is_help=False)
+
+
+@group.callback()
+def cost(
+    context: typer.Context,
+    phase: options.MaybePhase = None,
+    env: options.Env = "local",
+    platform: options.Platform = "codementee",
+    book: Book = "seed",
+    users: Users = None,
+    per_user: Annotated[bool, typer.Option("--per-user", help="Every denominator side by side, with the measured capacity.")] = False,
+    form: Form = "table",
+    as_json: options.Json = False,
+) -> None:
+    """The bill of a phase, line by line, with each price's source and date. Without --phase: all phases beside each other."""
+    if context.invoked_subcommand is not None:
+        return
+    from commands import cost_view
+
+    wish = cost_view.Wish(platform, env, book, users)
+    if phase is None:
+        cost_view.phases(wish, as_json=as_json)
+    else:
+        cost_view.phase(wish, phase, per_user=per_user, form="json" if as_json else form)
 
 
 def register(app: typer.Typer) -> None:
-    pass
+    cost_decide.register(group)
+    cost_checks.register(group)
+    app.add_typer(group, name="cost")

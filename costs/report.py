@@ -13,7 +13,7 @@ from costs.change import Change
 from costs.change import Row as ChangeRow
 from costs.estimate import FAIL_DAYS, WARN_DAYS, Estimate
 from costs.lines import Line, Span
-from costs.money import Money, shown, shown_unit
+from costs.money import Money, shown, shown_unit, significant
 from costs.per_user import PerUser, PerUserReport
 
 BAR = 16
@@ -197,10 +197,11 @@ def as_dict(estimate: Estimate, today: dt.date) -> dict[str, Any]:
         "phase": estimate.phase,
         "book": estimate.book,
         "currency": estimate.currency,
-        "users": _plain(estimate.users.registered),
+        "users": int(estimate.users.registered),
         "total": _plain(estimate.total.amount),
+        "total_text": estimate.at_least(estimate.total),
         "total_is": "lower bound" if estimate.unknown else "exact",
-        "per_user": _plain(estimate.per_user.amount),
+        "per_user": significant(estimate.per_user.amount).replace(",", ""),
         "fees": _plain(estimate.span("fees").typical.amount),
         "tax": _plain(estimate.span("tax").typical.amount),
         "confidence": {name: _plain(share) for name, share in estimate.confidence().items()},
@@ -252,3 +253,26 @@ def _plain(amount: Decimal) -> str:
     """A decimal without exponent and trailing zeros, to 12 places: exact for every price, and the same on every machine."""
     rounded = amount.quantize(Decimal("1e-12")) if amount == amount.to_integral_value() or abs(amount) < Decimal("1e12") else amount
     return f"{rounded.normalize():f}"
+
+
+PHASE_COLUMNS = ("phase", "users", "a month", "for each user", "database", "machines", "no price")
+
+
+def phase_rows(found: Sequence[Estimate]) -> list[tuple[str, ...]]:
+    """One row for each phase, in PHASE_COLUMNS' order."""
+    return [_phase_row(one) for one in found]
+
+
+def _phase_row(one: Estimate) -> tuple[str, ...]:
+    parts = one.by_component()
+    mark = "≥ " if one.unknown else ""
+    named = [shown(parts[name]) if name in parts else "" for name in ("database", "machines")]
+    unknown = ", ".join(line.title for line in one.unknown)
+    return (
+        f"{one.phase} {one.title.partition(':')[0]}",
+        f"{one.users.registered:,.0f}",
+        one.at_least(one.total),
+        mark + shown_unit(one.per_user),
+        *named,
+        unknown,
+    )

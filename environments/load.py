@@ -8,26 +8,38 @@ from pathlib import Path
 from documents import fit, read
 from environments.model import Environment
 from errors import BadInput
+from folders import roots
 
 ROOT = Path(__file__).parent
 
 
-def names(root: Path = ROOT) -> list[str]:
-    """The environments that exist; files called *.example.yaml are none."""
-    return sorted(path.stem for path in root.glob("*.yaml") if not path.stem.endswith(".example"))
+VARIABLE = "CMCTL_ENVIRONMENTS"
 
 
-def load(name: str, root: Path = ROOT) -> Environment:
+def _files(root: Path | None) -> dict[str, Path]:
+    """Name → file, over all folders; files called *.example.yaml are no environments."""
+    folders = [root] if root else roots(VARIABLE, ROOT)
+    found = (path for folder in reversed(folders) for path in folder.glob("*.yaml"))
+    return {path.stem: path for path in found if not path.stem.endswith(".example")}
+
+
+def names(root: Path | None = None) -> list[str]:
+    """The environments that exist: in the folders of $CMCTL_ENVIRONMENTS, and those that come with cmctl."""
+    return sorted(_files(root))
+
+
+def load(name: str, root: Path | None = None) -> Environment:
     """The environment called `name`. Raises BadInput for an unknown name or a malformed file."""
-    if name not in names(root):
-        close = difflib.get_close_matches(name, names(root), n=1)
-        guess = f"did you mean {close[0]}?" if close else f"known: {', '.join(names(root)) or 'none'}"
+    files = _files(root)
+    if name not in files:
+        close = difflib.get_close_matches(name, files, n=1)
+        guess = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(files)) or 'none'}"
         raise BadInput(
             f"there is no environment {name!r}",
             why=guess,
             hint=f"cp environments/production.example.yaml environments/{name}.yaml, then fill it in",
         )
-    document = read(root / f"{name}.yaml")
+    document = read(files[name])
     environment = fit(document, Environment)
     if environment.name != name:
         raise BadInput(f"{document.path}:{document.line(('name',))}: name {environment.name!r} does not fit the file's name")

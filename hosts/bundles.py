@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -9,6 +10,7 @@ import tarfile
 from errors import CmctlError
 from hosts.connection import output
 from hosts.fleet import Host
+from layout.model import Slot
 from layout.release import Bundle, ReleaseSpec
 
 RECORD = "release.json"
@@ -68,6 +70,18 @@ async def place_base(host: Host, release_id: str) -> list[str]:
         host.connection, ["sh", "-c", PLACE_BASE, "place", host.paths.release(release_id), host.paths.base], what="placing the base files"
     )
     return [line.removeprefix("./") for line in text.splitlines()]
+
+
+async def differing(host: Host, spec: ReleaseSpec, live: Slot) -> list[str]:
+    """Files of the base part and of the live slot that do not lie on the host as the release has them."""
+    bundle = spec.bundles[host.name]
+    files = dict(bundle.files) | dict(bundle.secret_files)
+    release = host.paths.release(spec.release_id())
+    wanted = {f"{host.paths.base}/{path.removeprefix('base/')}": text for path, text in files.items() if path.startswith("base/")}
+    wanted |= {f"{release}/{path}": text for path, text in files.items() if path.startswith((f"{live}/", "secrets/"))}
+    sums = "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {path}\n" for path, text in sorted(wanted.items()))
+    done = await host.connection.run(["sha256sum", "--check", "--quiet", "-"], stdin=sums.encode())
+    return [line.rpartition(": ")[0].removeprefix(f"{host.paths.folder}/") for line in done.stdout.splitlines() if ": FAILED" in line]
 
 
 async def stored(host: Host, release_id: str) -> ReleaseSpec:

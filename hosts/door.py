@@ -29,6 +29,11 @@ def observe_now(stack: str, targets: dict[str, Target]) -> dict[str, Observed]:
     return _run(observe.observe(stack, targets))
 
 
+def drift_now(spec: ReleaseSpec) -> list[str]:
+    """How the hosts differ from a release that should have settled; empty when they do not."""
+    return _run(observe.drift(spec))
+
+
 def files_now(stack: str, targets: dict[str, Target]) -> dict[str, dict[str, str]]:
     return _run(observe.files(stack, targets))
 

@@ -13,8 +13,9 @@ from hosts import state as states
 from hosts.containers import Container
 from hosts.fleet import Host, connect, each
 from hosts.lease import Holder
+from hosts.run import expected
 from hosts.state import Journal, State
-from layout.release import Target
+from layout.release import ReleaseSpec, Target
 
 # $1 stack folder, $2 release: base files as they are mounted, slot files as they were started
 ARCHIVE = 'cd "$1" && tar -c -f - $([ -d base ] && echo base) 2>/dev/null'
@@ -77,6 +78,20 @@ async def _tar(host: Host, argv: list[str]) -> dict[str, str]:
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(done.stdout))) as tar:
         entries = [(entry.name, tar.extractfile(entry)) for entry in tar.getmembers() if entry.isfile()]
         return {name: content.read().decode(errors="replace") for name, content in entries if content is not None}
+
+
+async def drift(spec: ReleaseSpec) -> list[str]:
+    """How the hosts differ from a settled release, as sentences: another release, open operations, containers, files."""
+    hosts = connect(spec.stack, spec.hosts)
+    seen = await observe(spec.stack, spec.hosts)
+    found: list[str] = []
+    for name, one in seen.items():
+        if one.state is None or one.state.release != spec.release_id() or one.journal is not None:
+            found.append(f"{name}: another release, or an operation that did not end")
+            continue
+        found += missing(one, expected(spec, name, one.state))
+        found += [f"{name}: {path} was edited" for path in await bundles.differing(hosts[name], spec, one.state.live)]
+    return found
 
 
 def missing(observed: Observed, expected: set[str]) -> list[str]:

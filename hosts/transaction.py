@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from errors import CmctlError, Interrupted, RolledBack
-from hosts import containers, flags, steps
+from hosts import bundles, containers, flags, steps
 from hosts import lease as leases
 from hosts import state as states
 from hosts.events import Outcome, Report, StepEvent
@@ -81,7 +81,7 @@ async def unchanged(hosts: dict[str, Host], spec: ReleaseSpec, release: str) -> 
         running = {
             one.name for one in await containers.listed(host, spec.stack) if one.state == "running" and "unhealthy" not in one.status
         }
-        if not expected(spec, host.name, first) <= running:
+        if not expected(spec, host.name, first) <= running or await bundles.differing(host, spec, first.live):
             return None
     return first
 
@@ -100,6 +100,8 @@ async def _begin(spec: ReleaseSpec, release: str, hosts: dict[str, Host], lease:
         }
         wanted_base = {one.container for one in spec.ready if one.host == host.name}
         wanted_slot = {one.container for one in spec.checks.get(live, ()) if one.host == host.name}
+        edited = [] if known is None else await bundles.differing(host, spec, live)
+        base |= any(path.startswith("base/") for path in edited)
         base |= known is None or known.base_part != base_part or not wanted_base <= running
         slotted |= spec.slotted and (known is None or known.slot_parts.get(live) != slot_part or not wanted_slot <= running)
     return Run(spec, release, hosts, lease, report, former, live, slotted, base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import http.client
 import threading
 import urllib.error
 import urllib.request
@@ -36,5 +37,5 @@ def _ask(url: str, limit_s: float, heard: list[int]) -> None:
     except urllib.error.HTTPError as error:
         heard.append(error.code)
         error.close()
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return

@@ -6,9 +6,7 @@ import json
 
 from errors import CmctlError
 from images import engine
-
-# All local images stand on it, and making it anew takes half a minute.
-KEPT = {"cmctl/base", "cmctl/debian"}
+from images.base import debian_tag
 
 
 def prune(wanted: set[str]) -> list[str]:
@@ -17,7 +15,8 @@ def prune(wanted: set[str]) -> list[str]:
     removed = []
     for row in rows:
         tag = f"{row['Repository']}:{row['Tag']}"
-        if row["ID"] in wanted or row["Repository"] in KEPT:
+        # The base stays: all local images stand on it, and making it anew takes half a minute.
+        if row["ID"] in wanted or tag == debian_tag() or row["Repository"] == "cmctl/published":
             continue
         try:
             # Without --force the engine itself refuses an image that a container, running or not, uses.

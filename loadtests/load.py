@@ -13,6 +13,7 @@ from random import Random
 
 import gevent
 
+from loadtests.alarm import Alarm
 from loadtests.audience import Audience
 from loadtests.plan import Plan, Probe
 from loadtests.progress import Second
@@ -46,13 +47,14 @@ class Load:
         self.lags: list[float] = []
         self.random = Random(plan.seed + audience.born)  # noqa: S311 - arrival times are no secret
         self.begin = 0.0
+        self.alarm = Alarm()
 
     @property
     def length_s(self) -> float:
         return self.probe.warmup_s + self.probe.seconds
 
     def now(self) -> float:
-        return time.perf_counter() - self.begin
+        return time.monotonic() - self.begin
 
     def stop(self) -> None:
         self.stopped = "interrupted"
@@ -61,7 +63,7 @@ class Load:
         """Play the probe to its end, wait for the last answers, and give the figures."""
         gc.collect()
         gc.disable()
-        before, self.begin = _cpu_s(), time.perf_counter()
+        before, self.begin = _cpu_s(), time.monotonic()
         watchers = [gevent.spawn(self._tick), gevent.spawn(self._watch_lag)]
         try:
             (self._arrivals if self.probe.kind == "open" else self._closed)()
@@ -69,6 +71,7 @@ class Load:
             self._drain()
         finally:
             gevent.killall(watchers)
+            self.alarm.close()
             gc.enable()
         costs = Costs(_cpu_s() - before, self.now(), self.lags, self.plan.client_addresses)
         return self.recorder.measured(costs, ended, self.stopped)
@@ -82,7 +85,7 @@ class Load:
                 break
             ahead = due - self.now()
             if ahead > 0:
-                gevent.sleep(ahead)
+                self.alarm.wait_until(self.begin + due)
             elif self.offered % BUNCH == 0:
                 gevent.sleep(0)
             if not self.stopped:
@@ -148,9 +151,9 @@ class Load:
 
     def _watch_lag(self) -> None:
         while True:
-            wanted = time.perf_counter() + LAG_EVERY_S
+            wanted = time.monotonic() + LAG_EVERY_S
             gevent.sleep(LAG_EVERY_S)
-            self.lags.append(max(0.0, time.perf_counter() - wanted))
+            self.lags.append(max(0.0, time.monotonic() - wanted))
 
     def _tick(self) -> None:
         """One line each second; an outage that lasts ends the probe."""

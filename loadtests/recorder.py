@@ -66,9 +66,12 @@ class Recorder:
         return len(self.good)
 
     def measured(self, costs: Costs, ended: float, stopped: Stopped) -> Measured:
-        """The figures of the window from the warm-up's end to the probe's, or to `ended` when it was cut short."""
-        start = min(self.probe.warmup_s, ended)
-        end = max(start, min(self.probe.warmup_s + self.probe.seconds, ended))
+        """The figures of the window from the warm-up's end to the probe's, or to `ended` when it was cut short.
+
+        A probe that did not outlive its warm-up shows what there is: it broke down at once.
+        """
+        start = self.probe.warmup_s if ended > self.probe.warmup_s else 0.0
+        end = min(self.probe.warmup_s + self.probe.seconds, ended)
         rows = [row for row, due in enumerate(self.due) if start <= due < end]
         seconds = end - start
         answered = sum(1 for row in range(len(self)) if self.good[row] and start <= self.due[row] + self.took[row] < end)

@@ -15,6 +15,8 @@ from loadtests.stations import Station, station
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nok\n"
 REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nfull\n"
 END = b"\r\n\r\n"
+# The event loop rounds its timers up to whole milliseconds: on average this much.
+ROUNDING_S = 0.0005
 
 
 class Server(asyncio.Protocol):
@@ -35,7 +37,7 @@ class Server(asyncio.Protocol):
             _, _, self._buffer = self._buffer.partition(END)
             now = time.monotonic() - self._begin
             leaves = self._place.arrive(now)
-            self._loop.call_later(max(0.0, leaves.at - now), self._answer, GOOD if leaves.good else REFUSED)
+            self._loop.call_later(max(0.0, leaves.at - now - ROUNDING_S), self._answer, GOOD if leaves.good else REFUSED)
 
     def _answer(self, text: bytes) -> None:
         if not self._transport.is_closing():

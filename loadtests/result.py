@@ -107,7 +107,7 @@ class Verdict(StrEnum):
 class Claim(Value):
     """One SLO against the figures: `held` and `broken` with 95 % confidence, else `open`.
 
-    `bad` of `requests` did not meet it, `allowed` of them may; `needed` requests would settle it at the ratio seen.
+    `bad` of `requests` did not meet it, `allowed` of them may; `needed` requests would settle an open claim at the ratio seen; None when it is too close.
     """
 
     slo: Literal["p95", "errors"]

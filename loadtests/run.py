@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import queue
 import subprocess
@@ -43,41 +44,41 @@ class Generator:
     def __enter__(self) -> Self:
         path = Path(self._folder.name) / "plan.json"
         path.touch(mode=0o600)
-        path.write_text(self._plan.model_dump_json(), encoding="utf-8")
+        # Probes come one by one over the pipe; when the pipe ends, the child stops, whatever became of this process.
+        path.write_text(self._plan.model_copy(update={"follow": True, "probes": ()}).model_dump_json(), encoding="utf-8")
         # A session of its own: Ctrl-C on the terminal reaches this process, which then asks the child for what it has.
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "loadtests.generator", str(path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._errors.open("wb"), text=True, start_new_session=True,
-        )  # fmt: skip
-        threading.Thread(target=_pump, args=(self._child.stdout, self._lines), daemon=True).start()
+        with self._errors.open("wb") as errors:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "loadtests.generator", str(path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=errors, text=True, start_new_session=True,
+            )  # fmt: skip
+        assert self._child.stdin is not None  # noqa: S101 - asked for above
+        assert self._child.stdout is not None  # noqa: S101 - asked for above
+        self._pipe = self._child.stdin
+        self._reader = threading.Thread(target=_pump, args=(self._child.stdout, self._lines), daemon=True)
+        self._reader.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._child.poll() is None:
-            self._child.terminate()
-            try:
-                self._child.wait(GOODBYE_S)
-            except subprocess.TimeoutExpired:
-                self._child.kill()
-                self._child.wait()
-        for stream in (self._child.stdin, self._child.stdout):
-            if stream:
-                stream.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe.close()
+        try:
+            self._child.wait(GOODBYE_S)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        self._reader.join(GOODBYE_S)
         self._folder.cleanup()
 
     def measure(self, probe: Probe) -> Measured | None:
-        """Play one more probe (the plan has to `follow`)."""
-        if self._child.stdin:
-            self._child.stdin.write(probe.model_dump_json() + "\n")
-            self._child.stdin.flush()
-        return self.next(probe.warmup_s + probe.seconds)
-
-    def next(self, load_s: float) -> Measured | None:
-        """The next probe's figures; None when Ctrl-C came before there were any.
+        """Play a probe and give its figures; None when Ctrl-C came before there were any.
 
         Raises Unreachable, GateRefused (a journey fails before load), BadInput (the plan) and CannotTell (the child died or is overdue).
         """
-        until = time.monotonic() + load_s + AROUND_S
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe.write(probe.model_dump_json() + "\n")
+            self._pipe.flush()
+        until = time.monotonic() + probe.warmup_s + probe.seconds + AROUND_S
         while True:
             try:
                 event = self._event(until)
@@ -93,12 +94,15 @@ class Generator:
             if isinstance(event, progress.Refusal):
                 raise _refused(event)
             if isinstance(event, progress.Bye) or event is None:
-                break
+                return self._ended()
             self._on_progress(event)
-        if not self.interrupted:
-            raise CannotTell(
-                "the load generator ended without figures", why=self._last_words(), hint="run it again; if it ends again, report this"
-            )
+
+    def _ended(self) -> Measured | None:
+        if self.interrupted:
+            return None
+        raise CannotTell(
+            "the load generator ended without figures", why=self._last_words(), hint="run it again; if it ends again, report this"
+        )
 
     def _event(self, until: float) -> progress.Progress | Measured | progress.Refusal | progress.Bye | None:
         try:
@@ -119,15 +123,12 @@ class Generator:
         return "\n".join(lines[-TAIL_LINES:]) or "it said nothing"
 
 
-def _pump(stream: IO[str] | None, lines: queue.Queue[str | None]) -> None:
+def _pump(stream: IO[str], lines: queue.Queue[str | None]) -> None:
     """Reads the child's lines on a thread, so that the main one can keep time and hear Ctrl-C."""
-    try:
-        for line in stream or ():
+    with stream:
+        for line in stream:
             lines.put(line)
-    except ValueError:
-        pass
-    finally:
-        lines.put(None)
+    lines.put(None)
 
 
 def _refused(refusal: progress.Refusal) -> Exception:
@@ -146,7 +147,7 @@ def smoke(plan: Plan, on_progress: OnProgress) -> Result:
     """
     (probe,) = plan.probes
     with Generator(plan, on_progress) as child:
-        measured = child.next(probe.warmup_s + probe.seconds)
+        measured = child.measure(probe)
         return result(plan, "smoke", measured, interrupted=child.interrupted)
 
 

@@ -151,14 +151,15 @@ def station(kind: str, seed: int = 1, servers: int = 8, work_s: float = 0.02) ->
     """The reference station of a kind. Raises KeyError for an unknown one."""
     random = Random(seed)  # noqa: S311 - service times are no secret
     work = exponential(work_s, random)
-    return {
+    made: dict[str, Callable[[], Station]] = {
         "mmc": lambda: Queue(servers, work),
         "fixed": lambda: Queue(servers, lambda: work_s),
         "stall": lambda: Stalling(servers, work_s, every_s=5.0, stall_s=0.6),
         "cliff": lambda: Cliff(servers, lambda: work_s, most=3 * servers),
         "errors": lambda: ErrorRamp(servers, work, clean_rps=0.6 * servers / work_s, random=random),
         "retrograde": lambda: Retrograde(servers, work, kappa=0.004),
-    }[kind]()  # type: ignore[no-any-return]
+    }
+    return made[kind]()
 
 
 def simulate(place: Station, rate_per_s: float, seconds: float, random: Random, warmup_s: float = 0.0) -> Sequence[tuple[float, bool]]:

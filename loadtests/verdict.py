@@ -16,6 +16,9 @@ from phases.model import Slo
 
 CONFIDENCE = 0.95
 LATE_RATIO = 0.05
+# The normal distribution's 95 % point, and how many times more requests are still worth naming.
+Z = 1.645
+FAR = 20
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,17 @@ def fewest(bad: int, share: float, confidence: float = CONFIDENCE) -> int:
     return low
 
 
+def enough(bad: int, requests: int, share: float, effect: float = 1.0) -> int | None:
+    """How many requests would settle a claim that stays open, if they go on missing at the rate seen; None when it is too close."""
+    if not bad:
+        return round(fewest(0, share) * effect)
+    room = share - bad / requests
+    if room <= 0:
+        return None
+    wanted = max(effect * Z**2 * share * (1 - share) / room**2, requests + 1)
+    return math.ceil(wanted) if wanted <= FAR * requests else None
+
+
 def design_effect(pairs: Iterable[tuple[int, int]]) -> float:
     """How many requests that share their luck count as one, from (bad, requests) per second. At least 1."""
     blocks = [pair for pair in pairs if pair[1]]
@@ -99,12 +113,10 @@ def claims(measured: Measured, slo: Slo) -> tuple[Claim, ...]:
     )
 
 
-def _claim(
-    slo: str, limit: float, value: float | None, share: float, bad: int, pairs: Sequence[tuple[int, int]], requests: int
-) -> Claim:
+def _claim(slo: str, limit: float, value: float | None, share: float, bad: int, pairs: Sequence[tuple[int, int]], requests: int) -> Claim:
     effect = design_effect(pairs)
     state = settle(bad, requests, share, effect)
-    needed = None if state == "broken" else round(fewest(round(bad / effect), share) * effect)
+    needed = enough(bad, requests, share, effect) if state == "open" else None
     return Claim.model_validate({
         "slo": slo, "limit": limit, "measured": value, "bad": bad, "requests": requests, "allowed": share, "needed": needed, "state": state,
     })  # fmt: skip
@@ -149,9 +161,10 @@ def _weigh(measured: Measured, slo: Slo, found: Sequence[Claim], guard: Guard) -
     objected = objections(measured.generator, slo, guard)
     if objected and not answered_wrong:
         return Verdict.INVALID, objected
-    broken = [_says(claim) for claim in found if claim.state == "broken"]
+    broken = [claim for claim in found if claim.state == "broken"]
     if broken:
-        return Verdict.FAIL, broken
+        slow = [claim for claim in broken if claim.slo == "errors" or claim.measured is None or claim.measured > claim.limit]
+        return Verdict.FAIL, [_says(claim) for claim in slow or broken]
     if measured.stopped in ("in-flight", "errors"):
         return Verdict.FAIL, [_gave_up(measured)]
     still_open = [_says(claim) for claim in found if claim.state == "open"]
@@ -165,7 +178,7 @@ def _says(claim: Claim) -> str:
         text = f"{value}, the limit is {claim.limit:.0f} ms ({counts} were late or failed)"
     else:
         text = f"{counts} failed, the limit is {claim.limit:.1%}"
-    if claim.state == "open" and claim.needed is not None and claim.needed > claim.requests:
+    if claim.state == "open" and claim.needed is not None:
         return f"{text}; it takes {claim.needed} such requests to be sure"
     return f"{text}; too close to tell" if claim.state == "open" else text
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from documents import Document, fit, read
 from errors import BadInput
+from folders import roots
 from phases.model import Phase, Platform
 
 ROOT = Path(__file__).parent
@@ -29,19 +30,30 @@ class Loaded:
         return self.phases[number]
 
 
-def names(root: Path = ROOT) -> list[str]:
-    return sorted(path.parent.name for path in root.glob("*/platform.yaml"))
+VARIABLE = "CMCTL_PLATFORMS"
 
 
-def load(name: str, root: Path = ROOT) -> Loaded:
+def _folders(root: Path | None) -> dict[str, Path]:
+    """Name → folder, over all places where platforms lie."""
+    places = [root] if root else roots(VARIABLE, ROOT)
+    return {path.parent.name: path.parent for place in reversed(places) for path in place.glob("*/platform.yaml")}
+
+
+def names(root: Path | None = None) -> list[str]:
+    """The platforms that exist: in the folders of $CMCTL_PLATFORMS, and those that come with cmctl."""
+    return sorted(_folders(root))
+
+
+def load(name: str, root: Path | None = None) -> Loaded:
     """The platform called `name`. Raises BadInput for an unknown name, a malformed file, or a file whose number is not its name's."""
-    if name not in names(root):
-        close = difflib.get_close_matches(name, names(root), n=1)
-        guess = f"did you mean {close[0]}?" if close else f"known: {', '.join(names(root)) or 'none'}"
+    folders = _folders(root)
+    if name not in folders:
+        close = difflib.get_close_matches(name, folders, n=1)
+        guess = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(folders)) or 'none'}"
         raise BadInput(f"there is no platform {name!r}", why=guess, hint="cmctl phases --platform codementee")
-    head = read(root / name / "platform.yaml")
+    head = read(folders[name] / "platform.yaml")
     platform = fit(head, Platform)
-    documents = [read(path) for path in sorted((root / name).glob("phase[0-9].yaml"))]
+    documents = [read(path) for path in sorted(folders[name].glob("phase[0-9].yaml"))]
     phases = [_phase(document, platform) for document in documents]
     return Loaded(platform, {one.number: one for one in phases}, (head, *documents))
 

@@ -15,9 +15,10 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation.events import EngineEvent
 
-from errors import CmctlError, Interrupted
+from errors import CmctlError
 from stacks import housekeeping, plugins, recovery, signals
 from stacks.events import Event, OnEvent, Said, events
+from stacks.failures import failure
 from stacks.plan import Change, Plan, change
 from stacks.workspace import Cli, Settings, Stack, stack
 
@@ -161,7 +162,7 @@ class _Run:
             self._unlock(str(error))
             return False
         except automation.CommandError as error:
-            raise self._failure(str(error)) from error
+            raise failure(self._request.stack, self._said, str(error), interrupted=bool(self._cli.interrupted)) from error
         return True
 
     def _create(self) -> None:
@@ -177,26 +178,5 @@ class _Run:
             raise recovery.refuse(self._request.stack, held, message)
         recovery.heal(self._stack, held, self._report)
 
-    def _failure(self, message: str) -> CmctlError:
-        """The provider's own error where there is one; several become one that lists them, with the first one's kind."""
-        told = [one.error for one in self._said if one.error is not None]
-        if self._cli.interrupted:
-            return next((error for error in told if isinstance(error, Interrupted)), _interrupted(self._request.stack, told))
-        if told:
-            first, *rest = told
-            also = "".join(f"\nalso: {error.what}" for error in rest)
-            return type(first)(first.what + also, why=first.why, hint=first.hint, read=first.read)
-        texts = [one.text for one in self._said if one.severity == "error"]
-        return CmctlError(
-            f"{self._request.stack}: the engine failed",
-            why="\n".join(dict.fromkeys(texts)) or message.strip(),
-            read="runbooks/deploy-failed.md",
-        )
-
     def _report(self, text: str) -> None:
         self._tell(Said("info", text))
-
-
-def _interrupted(name: str, told: list[CmctlError]) -> Interrupted:
-    reasons = "\n".join(str(error) for error in told)
-    return Interrupted(f"interrupted: {name} stopped in order", why=reasons, hint="the same command goes on from what is really there")

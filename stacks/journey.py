@@ -11,8 +11,6 @@ from environments import home as homes
 from errors import BadInput, CmctlError
 from hosts import door
 from hosts.events import Outcome
-from hosts.observe import missing
-from hosts.run import expected
 from stacks import history, operations, price, risk
 from stacks.deployment import Deployment, Facts, Wish, facts, live_phase, observed, prepare, targets
 from stacks.events import Event, OnEvent, Progress
@@ -37,6 +35,7 @@ class Look:
     risks: tuple[str, ...]
     expected_s: float | None
     plugins: dict[str, str]
+    refreshed: frozenset[str] = frozenset()
 
     @property
     def version(self) -> str:
@@ -80,10 +79,11 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
     deployment = prepare(wish, report)
     found = deployment.facts
     run = operations.settings(found, report)
-    plans = {one.layer: one.plan for one in operations.plan(deployment, run, _quiet(report), refresh=refresh)}
-    for layer in [layer for layer, plan in plans.items() if plan.empty and not refresh and _differs(deployment, layer)]:
-        # The state says "same", the hosts say otherwise: an interrupted command, or somebody's hand.
-        plans |= {one.layer: one.plan for one in operations.plan(deployment, run, _quiet(report), refresh=True, only=layer)}
+    plans = {one.layer: one.plan for one in operations.plan(deployment, run, _quiet, refresh=refresh)}
+    refreshed = set(plans) if refresh else {layer for layer, plan in plans.items() if plan.empty and _drift(deployment, layer)}
+    for layer in refreshed if not refresh else ():
+        # The state says "same", the hosts say otherwise.
+        plans |= {one.layer: one.plan for one in operations.plan(deployment, run, _quiet, refresh=True, only=layer)}
     live = live_phase(found)
     changed = tuple(layer for layer, plan in plans.items() if not plan.empty)
     entries = history.read(homes.home(), wish.platform, wish.environment)
@@ -91,29 +91,19 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
         deployment, run, plans, live, price.change(found.loaded, live, found.phase.number),
         tuple(risk.risks(change for plan in plans.values() for change in plan.changes)),
         history.expected_s(entries, "deploy", wish.phase, changed), operations.plugins(run),
+        frozenset(refreshed),
     )  # fmt: skip
 
 
-def _differs(deployment: Deployment, layer: str) -> bool:
-    """Whether a layer's hosts run something else than its release, or have an operation open."""
+def _drift(deployment: Deployment, layer: str) -> list[str]:
+    """How a layer's hosts differ from its release: an interrupted command, or somebody's hand."""
     spec = deployment.specs.get(layer)
-    if spec is None:
-        return False
-    seen = observed(deployment.facts, [layer])[layer]
-    return any(
-        one.state is None or one.journal or one.state.release != spec.release_id() or missing(one, expected(spec, host, one.state))
-        for host, one in seen.items()
-    )
+    return door.drift_now(spec) if spec else []
 
 
-def _quiet(report: Report) -> OnEvent:
-    """Only what the engine heals on the way is worth a line during a preview."""
-    del report
-
-    def listen(event: Event) -> None:
-        del event
-
-    return listen
+def _quiet(event: Event) -> None:
+    """Nothing that happens during a preview is worth a line."""
+    del event
 
 
 def carry_out(seen: Look, on_event: OnEvent) -> Done:
@@ -121,7 +111,7 @@ def carry_out(seen: Look, on_event: OnEvent) -> Done:
     found = seen.deployment.facts
     heard = _Heard(on_event)
     with _recorded(found, "deploy", seen.layers) as started:
-        operations.carry_out(seen.deployment, seen.run, seen.layers, heard)
+        operations.carry_out(seen.deployment, seen.run, seen.layers, heard, refreshed=seen.refreshed)
     return _done(found, set(seen.layers), time.monotonic() - started, heard)
 
 

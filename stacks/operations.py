@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from environments import home as homes
@@ -64,9 +64,20 @@ def plugins(run: Settings) -> dict[str, str]:
     return {package: way for package, way in which(run).items() if package != "cmctl"}
 
 
-def carry_out(deployment: Deployment, run: Settings, layers: Iterable[str], on_event: OnEvent) -> list[LayerResult]:
-    """Bring the given layers up, in order. The first failure ends it; layers before it stay as they are now."""
-    return [LayerResult(layer, engine.up(_request(deployment, layer, run), on_event)) for layer in layers]
+def carry_out(
+    deployment: Deployment, run: Settings, layers: Iterable[str], on_event: OnEvent, *, refreshed: Collection[str] = ()
+) -> list[LayerResult]:
+    """Bring the given layers up, in order. The first failure ends it; layers before it stay as they are now.
+
+    For layers in `refreshed` the state first learns what really runs, because their plan was made so.
+    """
+    done = []
+    for layer in layers:
+        request = _request(deployment, layer, run)
+        if layer in refreshed:
+            engine.refresh(request, on_event)
+        done.append(LayerResult(layer, engine.up(request, on_event)))
+    return done
 
 
 def follow(deployment: Deployment, run: Settings, layer: str, on_event: OnEvent) -> Result:

@@ -12,7 +12,7 @@ OUTSIDE = {"tests", "build", "out", "docs"}
 
 # Room → floor. A file that stands on another floor than its room is named on its own.
 FLOORS = {
-    "errors": 0, "documents": 0,
+    "errors": 0, "documents": 0, "folders": 0,
     "phases": 1, "environments": 1,
     "layout": 2,
     "templates": 3, "costs": 3, "loadtests": 3, "monitoring": 3,

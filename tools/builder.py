@@ -104,7 +104,9 @@ def go_version() -> str | None:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+    """A Go version as numbers that compare: "1.26" is "1.26.0"."""
+    parts = [int(part) for part in version.split(".")]
+    return (*parts, *[0] * (3 - len(parts)))
 
 
 def _need_go(family: Family) -> None:

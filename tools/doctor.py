@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from environments.home import cache
+from images.base import debian_tag
 from images.registry import answers
 from tools import container_engine
-from tools.builder import go_needed, installed
+from tools.builder import go_needed, installed, numbers
 from tools.machine import Machine, ThisMachine
 from tools.toolchain import FERRETDB, pulumi_family
 
@@ -133,7 +134,7 @@ def _go(machine: Machine) -> Tool:
     wanted = go_needed()
     found = machine.which("go")
     said = re.search(r"go(\d+(?:\.\d+)+)", machine.ask([str(found), "version"]).out) if found else None
-    old = bool(said) and _numbers(said[1]) < _numbers(wanted) if said else False
+    old = said is not None and numbers(said[1]) < numbers(wanted)
     ready = all(installed(family, cache()).exists() for family in (pulumi_family(), FERRETDB))
     return Tool(
         "go",
@@ -146,10 +147,6 @@ def _go(machine: Machine) -> Tool:
     )
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
-
-
 def _registry(*, online: bool) -> Tool:
     found = Path("registry-1.docker.io") if online else None
     return Tool("image registry", found, "", "images by digest; without it they are built on this machine", "nothing to do", needed=False)
@@ -157,8 +154,9 @@ def _registry(*, online: bool) -> Tool:
 
 def _mmdebstrap(machine: Machine, *, online: bool) -> Tool:
     why = "building images where no registry answers"
-    fix = "sudo apt-get install mmdebstrap (as root, cmctl installs it when it is needed)"
-    possible = online or machine.is_root()
+    fix = "sudo .venv/bin/cmctl images, once: as root cmctl installs it and builds their base"
+    made = machine.ask(["docker", "image", "inspect", "--format", "{{.Id}}", debian_tag()]).code == 0
+    possible = online or made or machine.is_root()
     problem = "" if possible else "unpacking Debian packages needs root, and no registry answers"
     return Tool("mmdebstrap", machine.which("mmdebstrap"), "", why, fix, needed=not possible, problem=problem)
 
@@ -168,8 +166,9 @@ def _builds_are_due() -> bool:
 
 
 def _disk(machine: Machine) -> Tool:
-    folder, wanted = cache(), DISK_TO_BUILD_GIB if _builds_are_due() else DISK_GIB
-    free = machine.free_bytes(folder) / GIB
+    wanted = DISK_TO_BUILD_GIB if _builds_are_due() else DISK_GIB
+    images = machine.ask(["docker", "info", "--format", "{{.DockerRootDir}}"]).out
+    free, folder = min((machine.free_bytes(path) / GIB, path) for path in (cache(), Path(images or cache())))
     problem = "" if free >= wanted else f"less than {wanted} GiB"
     return Tool(
         "disk",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import platform
 import shutil
@@ -80,7 +81,7 @@ def _download(family: Family, target: Path, report: Report, releases: str = RELE
         try:
             sums = _fetch(sums_url, folder / "sums", report).read_text(encoding="utf-8")
             archive = _fetch(f"{base}/{name}", folder / name, report)
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             report(f"the official release cannot be had ({error}): it is built here instead")
             return None
         _check(archive, sums)
@@ -91,6 +92,7 @@ def _fetch(url: str, to: Path, report: Report) -> Path:
     """Copy `url` to a file; OSError when it fails or takes longer than 10 min."""
     start = told = time.monotonic()
     with urllib.request.urlopen(url, timeout=ANSWER_S) as answer, to.open("wb") as file:  # noqa: S310 - https constants above
+        whole = answer.length
         while block := answer.read(1 << 20):
             file.write(block)
             now = time.monotonic()
@@ -99,6 +101,8 @@ def _fetch(url: str, to: Path, report: Report) -> Path:
             if now - told > PROGRESS_S:
                 told = now
                 report(f"downloading {to.name}: {file.tell() / 1e6:.0f} MB in {now - start:.0f} s")
+        if whole is not None and file.tell() != whole:
+            raise ConnectionError(f"{to.name} broke off after {file.tell()} of {whole} bytes")
     return to
 
 

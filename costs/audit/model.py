@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 Kind = Literal[
-    "sum", "per user", "two totals", "range", "usage", "sku price", "size", "two choices", "no price", "limit", "count", "product",
+    "sum", "per user", "two totals", "range", "usage", "sku price", "size", "two choices", "no price", "limit", "pods", "count", "product",
     "percent", "basis", "capacity", "revenue", "margin", "unexplained", "list price", "claim", "implies", "no line",
 ]  # fmt: skip
 
@@ -24,6 +24,7 @@ KINDS: dict[Kind, str] = {
     "limit": "a goal is missed, or so far away that it says nothing",
     "count": "parts do not add up to their total",
     "product": "a rate times a number is not what stands beside it",
+    "pods": "one number of pieces is given in several ways",
     "percent": "a share is not what its two figures give",
     "basis": "one figure is used for two kinds of users",
     "capacity": "a larger setup is said to hold no more",
@@ -73,6 +74,7 @@ class Usage:
     quantity: Decimal
     unit: str
     where: Where
+    section: int = 0
     words: frozenset[str] = frozenset()
 
 
@@ -86,8 +88,6 @@ class Item:
     skus: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()
     count: tuple[Decimal, Decimal] = (Decimal(1), Decimal(1))
-    usage: Usage | None = None
-    unit_price: Amount | None = None
     taken_from: Where | None = None
 
 
@@ -142,6 +142,7 @@ class Quota:
     unit: str
     words: frozenset[str]
     where: Where
+    section: int
     each: bool
 
 

@@ -26,7 +26,7 @@ USERS = re.compile(
     r"\s+(?P<kind>total |concurrent |registered |active |peak concurrent )?users?\b",
     re.IGNORECASE,
 )
-PER_MONTH = {"month": 1, "mo": 1, "year": Decimal(1) / 12, "yr": Decimal(1) / 12}
+PER_MONTH = {"month": Decimal(1), "mo": Decimal(1), "year": Decimal(1) / 12, "yr": Decimal(1) / 12}
 A_MONTH = {"s": 2592000, "sec": 2592000, "second": 2592000, "minute": 43200, "min": 43200, "hour": 720, "day": 30, "month": 1}
 MOJIBAKE = re.compile("[âðÃÂ][\u0080-\u2fff]")
 LONGEST = 2000
@@ -67,7 +67,7 @@ def _amount(match: re.Match[str], text: str) -> Amount:
     high = number(match["high"], match["high_scale"]) if match["high"] else low
     after = AFTER.match(text, match.end())
     unit = after["unit"].lower() if after else ""
-    factor = Decimal(PER_MONTH.get(unit, 1))
+    factor = PER_MONTH.get(unit, Decimal(1))
     per = "" if unit in PER_MONTH else unit
     per_count = number(after["count"], after["scale"]) if after and after["count"] else Decimal(1)
     low, high = sorted((low, high))
@@ -111,15 +111,18 @@ def users(text: str) -> Iterator[tuple[Decimal, Decimal, str]]:
         yield low, high, (match["kind"] or "").strip().lower().replace("peak ", "")
 
 
-STOP = frozenset(
-    ["a", "an", "and", "at", "for", "from", "in", "of", "on", "or", "per", "set", "the", "to", "up", "use", "with", "add", "upgrade", "implement", "increase", "tier", "plan", "cost", "monthly", "month", "total", "paid", "free", "web", "service", "cache", "layer", "database", "files", "static", "server", "servers"]
-)
+SAY_NOTHING = """
+a an and at by for from if in is it no of on or per set the to up use via with add upgrade implement increase tier plan cost monthly
+month total paid web service services cache cluster layer database files file static server servers needed storage tools app apps
+managed application other gb mb ram cpu cores ssd
+"""
+STOP = frozenset(SAY_NOTHING.split())
 TIERS = ("starter", "standard", "pro", "business", "free", "hobby", "team", "essentials")
 
 
 def words(text: str) -> frozenset[str]:
     """The words of a name that tell it from others: lower case, no stop words, no digits."""
-    return frozenset(word for word in re.findall(r"[a-z][a-z0-9]{2,}", text.lower()) if word not in STOP and word not in TIERS)
+    return frozenset(word for word in re.findall(r"[a-z][a-z0-9]+", text.lower()) if word not in STOP and word not in TIERS)
 
 
 def skus(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hosts.events import Report
-from stacks.provider.difference import difference
+from stacks.provider.difference import FILES, difference
 from stacks.provider.door import Door
 from stacks.provider.resource import Checked, Difference, Found, Values
 from stacks.provider.tasks import Tasks
@@ -36,9 +36,9 @@ class Release:
         return Checked(inputs, {wanted: "is missing" for wanted in REQUIRED if wanted not in inputs})
 
     def difference(self, old_inputs: Values, old: Values, inputs: Values) -> Difference:
-        found = difference(_released(old_inputs), _released(inputs))
+        found = difference(_released(old_inputs), _released(inputs), fields=FILES)
         problems = old.get("problems") or {}
-        healed = difference({"problems": problems}, {"problems": {host: {} for host in problems}})
+        healed = difference({"problems": problems}, {"problems": {host: {} for host in problems}}, fields=FILES)
         return Difference(found, healed, tuple(path for path in found if path == "stack"))
 
     def preview(self, inputs: Values, old: Values) -> Values:

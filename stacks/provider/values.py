@@ -32,12 +32,3 @@ def struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
     result = struct_pb2.Struct()
     json_format.ParseDict(dict(values), result)
     return result
-
-
-def has_unknown(value: Any) -> bool:
-    """Whether something in `value` is not known yet."""
-    if isinstance(value, Mapping):
-        return any(has_unknown(one) for one in value.values())
-    if isinstance(value, list):
-        return any(has_unknown(one) for one in value)
-    return bool(value == UNKNOWN)

@@ -6,6 +6,7 @@ A stale keep-alive connection is retried once for GET, never for POST, as browse
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import ssl
@@ -54,16 +55,15 @@ class Traffic:
         self.port, self.rate, self.posts, self.name = port, rate, posts, name
         self.context = ssl.create_default_context(cadata=authority)
         self.tally = Tally()
-        self._stop = threading.Event()
+        self._stop, self._ready = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self._random = random.Random(7)
         self._token = ""
 
     def __enter__(self) -> Traffic:
-        asyncio.run(self._register())
-        self._idle.clear()
         self._thread.start()
+        assert self._ready.wait(TIMEOUT_S), "the platform does not answer"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -77,6 +77,8 @@ class Traffic:
         self._token = json.loads(text)["token"]
 
     async def _run(self) -> None:
+        await self._register()
+        self._ready.set()
         start, number = time.perf_counter(), 0
         under_way: set[asyncio.Task[None]] = set()
         while not self._stop.is_set():
@@ -88,7 +90,7 @@ class Traffic:
             number += 1
         await asyncio.gather(*under_way)
         for _, writer in self._idle:
-            writer.close()
+            await _closed(writer)
 
     async def _one(self, planned: float) -> None:
         post = self._random.random() < self.posts
@@ -127,13 +129,19 @@ class Traffic:
         try:
             status, headers, text = await _answer(reader)
         except BaseException:
-            writer.close()
+            await _closed(writer)
             raise
         if headers.get("connection", "").lower() == "close":
-            writer.close()
+            await _closed(writer)
         else:
             self._idle.append((reader, writer))
         return status, text, headers.get("x-version", "")
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, ssl.SSLError):
+        await writer.wait_closed()
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], str]:

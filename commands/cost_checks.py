@@ -1,0 +1,9 @@
+"""cost checks"""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(group: typer.Typer) -> None:
+    pass

@@ -1,0 +1,9 @@
+"""cost decide"""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(group: typer.Typer) -> None:
+    pass

@@ -1,0 +1,114 @@
+"""How estimates are shown: tables with bars on a terminal, the other forms as they are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from commands import ui
+from costs import books, capacity, report
+from costs.estimate import Estimate, estimate
+from costs.per_user import PerUserReport, per_user
+from environments.home import home
+from errors import BadInput, CannotTell
+from phases.load import Loaded, load
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a cost command is asked about."""
+
+    platform: str
+    env: str
+    book: str
+    users: int | None = None
+
+
+def today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
+def estimated(wish: Wish, number: int, loaded: Loaded | None = None) -> Estimate:
+    return estimate(loaded or load(wish.platform), number, books.load(wish.book), users=wish.users)
+
+
+def for_users(wish: Wish, one: Estimate) -> PerUserReport:
+    """Costs of one user at the capacity that the last load test of this phase and environment left."""
+    return per_user(one, capacity.read(home(), wish.platform, wish.env, one.phase))
+
+
+def phase(wish: Wish, number: int, *, per_user: bool, form: str) -> None:
+    """One phase in the form asked for; ends with exit 6 when a price is missing."""
+    one = estimated(wish, number)
+    forms: dict[str, Callable[[], None]] = {
+        "table": lambda: _table(wish, one, per_user=per_user),
+        "json": lambda: _json(wish, one),
+        "csv": lambda: print(report.to_csv(one), end=""),
+        "markdown": lambda: print(_markdown(one)),
+        "html": lambda: print(_html(wish, one)),
+        "openmetrics": lambda: print(_openmetrics(wish, one), end=""),
+    }
+    if form not in forms:
+        raise BadInput(f"--format {form} is not known", why=f"known: {', '.join(forms)}", hint="--format table")
+    forms[form]()
+    refuse_unknown(one)
+
+
+def refuse_unknown(one: Estimate) -> None:
+    if one.unknown:
+        names = ", ".join(line.title for line in one.unknown)
+        raise CannotTell(
+            f"the total of phase {one.phase} is only a lower bound: {names} {'has' if len(one.unknown) == 1 else 'have'} no price",
+            why="\n".join(line.why for line in one.unknown),
+            hint="put the prices into a book of your own (base: " + one.book + ") and name it with --book",
+        )
+
+
+def _table(wish: Wish, one: Estimate, *, per_user: bool) -> None:
+    ui.table(report.COLUMNS, report.rows(one), title=f"{one.platform}, phase {one.phase}: {one.title}", right=("a month",))
+    for name, text in report.summary(one, today()):
+        print(f"{f'{name}:':<17}{text}")
+    if per_user:
+        found = for_users(wish, one)
+        ui.table(report.PER_USER_COLUMNS, report.per_user_rows(found), right=("users", "a month"))
+        for note in found.notes:
+            ui.say(f"note: {note}")
+    ui.hint(f"cmctl cost decide --users {one.users.registered:.0f}" if per_user else f"cmctl cost --phase {one.phase} --per-user")
+
+
+def _json(wish: Wish, one: Estimate) -> None:
+    found = for_users(wish, one)
+    ui.emit("cmctl/cost/1", {**report.as_dict(one, today()), "denominators": report.per_user_dict(found), "notes": list(found.notes)})
+
+
+def _markdown(one: Estimate) -> str:
+    facts = "\n".join(f"- **{name}**: {text}" for name, text in report.summary(one, today()))
+    return f"{report.markdown_table(report.COLUMNS, report.rows(one))}\n\n{facts}"
+
+
+def _html(wish: Wish, one: Estimate) -> str:
+    from costs import page
+
+    return page.html(one, for_users(wish, one), today())
+
+
+def _openmetrics(wish: Wish, one: Estimate) -> str:
+    from costs import openmetrics
+
+    return openmetrics.text([(one, for_users(wish, one))])
+
+
+def phases(wish: Wish, *, as_json: bool) -> None:
+    """All phases beside each other."""
+    loaded = load(wish.platform)
+    found = [estimated(wish, number, loaded) for number in sorted(loaded.phases)]
+    if as_json:
+        ui.emit("cmctl/costs/1", {"phases": [report.as_dict(one, today()) for one in found]})
+    else:
+        ui.table(
+            report.PHASE_COLUMNS, report.phase_rows(found), title=f"{loaded.platform.title}, book {wish.book}", right=("users", "a month")
+        )
+        ui.hint("cmctl cost --phase 2 --per-user")
+    for one in found:
+        refuse_unknown(one)

@@ -1,0 +1,101 @@
+"""The audit of cost tables: documents in, every table recomputed and every contradiction with its line and arithmetic out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from costs.audit import aims, choices, ledger, sums, use
+from costs.audit.claims import facts as facts_of_text
+from costs.audit.claims import phase_headings
+from costs.audit.model import Audit, Facts, Finding, Item, Row, Table
+from costs.audit.tallies import products
+from costs.audit.text import lines
+from costs.books import Book
+from errors import BadInput
+
+
+@dataclass(frozen=True)
+class Source:
+    """A document: its name for messages, and its text."""
+
+    name: str
+    text: str
+
+
+def read(path: Path) -> Source:
+    """A document from a file. Raises BadInput when it cannot be read as text."""
+    try:
+        return Source(str(path), path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as text", why=str(error), hint="name a Markdown, plain text or YAML file") from error
+
+
+def audit(sources: Sequence[Source], book: Book | None = None) -> Audit:
+    """The audit of documents of one platform, read together. With a `book`, its prices are compared and fill in what is not said.
+
+    Raises BadInput for a YAML table that is malformed (file, line, key); prose never fails.
+    """
+    facts = Facts()
+    for source in sources:
+        facts.add(_facts(source))
+    present = _present(facts)
+    facts.tables[:0] = present
+    _alternatives(facts)
+    known = choices.known_prices(facts)
+    listed = choices.of_book(book)
+    found = [
+        *facts.findings,
+        *(finding for table in facts.tables for finding in (*sums.sums(table), *sums.per_user(table))),
+        *sums.two_totals(facts),
+        *choices.two_prices(known),
+        *choices.two_sizes(known),
+        *choices.two_choices(facts),
+        *choices.ranges(facts.tables, known, listed),
+        *choices.against_list(facts, book),
+        *use.findings(facts, book),
+        *use.tallies(facts),
+        *aims.findings(facts, book),
+    ]
+    order = {source.name: index for index, source in enumerate(sources)}
+    ordered = sorted(dict.fromkeys(found), key=lambda one: (order.get(one.where.file, 0), one.where.line))
+    return Audit(_rows(facts, ordered), tuple(ordered))
+
+
+def _facts(source: Source) -> Facts:
+    if source.name.endswith((".yaml", ".yml")):
+        return ledger.facts(source.text, Path(source.name))
+    found = list(lines(source.text, source.name))
+    facts = facts_of_text(source.text, source.name)
+    facts.goals += phase_headings(source.text, source.name)
+    facts.findings += [*products(found), *aims.of_lines(found)]
+    return facts
+
+
+def _rows(facts: Facts, findings: Sequence[Finding]) -> tuple[Row, ...]:
+    return tuple(sums.row(table, findings) for table in facts.tables)
+
+
+def _present(facts: Facts) -> list[Table]:
+    """What is paid today, from the left sides of the first phase's upgrades, where two or more are named: nobody adds them up."""
+    first = min((shift.thing for shift in facts.shifts if shift.thing.startswith("phase")), default="")
+    files = dict.fromkeys(shift.where.file for shift in facts.shifts)
+    done = []
+    for file in files:
+        shifts = [shift for shift in facts.shifts if shift.thing == first and shift.where.file == file]
+        if len(shifts) > 1:
+            items = tuple(Item(" ".join(one.before_skus) or one.name, one.before, one.where, one.before_skus) for one in shifts)
+            done.append(Table("present", "Before the first phase", shifts[0].where, items))
+    return done
+
+
+def _alternatives(facts: Facts) -> None:
+    """A table for the upper end of a range of users is also one for its lower end."""
+    for index, table in enumerate(facts.tables):
+        meant = [goal for goal in aims.of(facts, "users") if "designed for" in goal.text.lower() or "target" in goal.text.lower()]
+        spans = [goal for goal in meant if goal.where.file == table.where.file and table.users and goal.high == table.users[0]]
+        low = next((goal.low for goal in spans if Decimal(0) < goal.low < goal.high), None)
+        if low is not None and len(table.users) == 1 and not table.thing.startswith("phase"):
+            facts.tables[index] = Table(**{**table.__dict__, "users": (table.users[0], low)})

@@ -1,0 +1,189 @@
+"""Cost tables in a document: lines with an amount that stand together, their total, their users, their cost of a user."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from costs.audit.model import Amount, Item, Table
+from costs.audit.text import PHASE, TOTAL, Text
+from costs.audit.words import amounts, pieces, skus, users, without_amounts, words
+
+NOT_ITEM = re.compile(
+    r"\b(?:cost per user|per user|revenue|margin|infrastructure cost|savings?|budget|income|profit)\b|^cost\b|^price\b", re.IGNORECASE
+)
+NEAR = 4
+VERB = re.compile(
+    r"^(?:add|upgrade|set up|implement|increase|archive|optimi[sz]e|migrate|move|switch to|enable|introduce)\b", re.IGNORECASE
+)
+PER_USER = re.compile(r"\bcosts? per user\b|\bper[- ]user cost\b", re.IGNORECASE)
+
+
+@dataclass
+class _Draft:
+    """A table while its lines come in."""
+
+    key: tuple[int, int]
+    first: Text
+    items: list[Item] = field(default_factory=list)
+    total: Amount | None = None
+    total_line: Text | None = None
+    per_user: Amount | None = None
+    per_user_line: Text | None = None
+
+
+def tables(found: Sequence[Text]) -> list[Table]:
+    """Every table of the document, in its order. Lists of steps by phase carry over what the phase before has."""
+    known = phase_users(found)
+    drafts: list[_Draft] = []
+    for line in found:
+        draft = _draft(drafts, line)
+        if draft is not None:
+            _take(draft, line)
+    kept = [_table(draft, known) for draft in drafts if _is_table(draft)]
+    return _carried([table for table in kept if table is not None])
+
+
+def _draft(drafts: list[_Draft], line: Text) -> _Draft | None:
+    """The table this line belongs to; a total, or a heading or fence between, ends one."""
+    last = drafts[-1] if drafts else None
+    if PER_USER.search(line.text):
+        return last if last is not None and last.key[0] == line.section and last.per_user is None else None
+    if not (line.block and not line.code) and not line.bullet and not line.cells and not TOTAL.match(line.text):
+        return None
+    key = (line.section, line.block)
+    if last is not None and last.key == key and last.total is None:
+        return last
+    if last is not None and TOTAL.match(line.text) and last.key[0] == line.section and last.total is None:
+        return last
+    drafts.append(_Draft(key, line))
+    return drafts[-1]
+
+
+def _take(draft: _Draft, line: Text) -> None:
+    money = amounts(line.text)
+    name = line.cells[0] if line.cells else line.text
+    if PER_USER.search(line.text):
+        draft.per_user, draft.per_user_line = (money[0], line) if money else (None, None)
+    elif TOTAL.match(name) and money:
+        draft.total, draft.total_line = money[0], line
+    elif len(money) == 1 and not money[0].per and not money[0].below and not NOT_ITEM.search(name) and "→ $" not in line.text.split("$")[0]:
+        draft.items.append(_item(line, name, money[0]))
+    elif not money and line.block and not line.text.endswith(":"):
+        draft.items.append(_item(line, name, None))
+
+
+def _item(line: Text, name: str, amount: Amount | None) -> Item:
+    said = " ".join(line.cells) if line.cells else line.text
+    title = without_amounts(name) or name
+    return Item(re.sub(r"\s*:\s*$", "", title), amount, line.where, skus(said), words(title), pieces(said))
+
+
+def _is_table(draft: _Draft) -> bool:
+    priced = [item for item in draft.items if item.amount is not None]
+    if draft.total is not None:
+        return bool(draft.items)
+    return len(priced) >= 2 and all(item.amount is not None for item in draft.items) and not draft.first.bullet
+
+
+def _table(draft: _Draft, known: Mapping[str, Decimal]) -> Table | None:
+    first = draft.first
+    steps = sum(1 for item in draft.items if VERB.match(item.name))
+    whole = steps * 2 < len(draft.items)
+    items = tuple(item for item in draft.items if item.amount is not None or not whole)
+    if not items:
+        return None
+    return Table(
+        thing=first.thing,
+        title=first.headings[-1] if first.headings else first.where.file,
+        where=items[0].where,
+        items=items,
+        total=draft.total,
+        total_where=draft.total_line.where if draft.total_line else None,
+        users=_users(draft, known),
+        per_user=draft.per_user,
+        per_user_where=draft.per_user_line.where if draft.per_user_line else None,
+        whole=whole,
+    )
+
+
+def phase_users(found: Iterable[Text]) -> dict[str, Decimal]:
+    """`phase 2` → 50,000, from the first heading or line that names a phase and its users in one (a range's upper end)."""
+    known: dict[str, Decimal] = {}
+    for line in found:
+        for text in (*line.headings, line.text):
+            match, named = PHASE.search(text), [high for _, high, kind in users(text) if kind != "concurrent"]
+            if match and named:
+                known.setdefault(f"phase {match[1]}", named[-1])
+    return known
+
+
+def _users(draft: _Draft, known: Mapping[str, Decimal]) -> tuple[Decimal, ...]:
+    """Users that the table is for: named beside the cost of one or in the total's line, else by its phase, else in the nearest heading."""
+    near = [line.text for line in (draft.per_user_line, draft.total_line) if line is not None]
+    found = [high for text in near for _, high, kind in users(text) if kind != "concurrent" and high > 0]
+    return (found[-1],) if found else _scope_users(draft.first, known)
+
+
+def _scope_users(line: Text, known: Mapping[str, Decimal]) -> tuple[Decimal, ...]:
+    for heading in reversed(line.headings):
+        found = [high for _, high, kind in users(heading) if kind != "concurrent" and high > 0]
+        if found:
+            return (found[-1],)
+        if PHASE.search(heading):
+            return (known[line.thing],) if line.thing in known else ()
+    return ()
+
+
+def _carried(found: Sequence[Table]) -> list[Table]:
+    """Lists of steps as whole tables: what is not replaced stays, what is named without a price takes it from the document's tables."""
+    priced = [item for table in found if table.whole for item in table.items if item.amount is not None]
+    before: tuple[Item, ...] = ()
+    done = []
+    for table in found:
+        if table.whole:
+            done.append(table)
+            continue
+        same = next((one for one in found if one.whole and one.users == table.users and one.total == table.total and one.total), None)
+        before = _steps(table, same.items if same else before, priced)
+        done.append(replace(table, items=before))
+    return done
+
+
+def _steps(table: Table, before: tuple[Item, ...], priced: Sequence[Item]) -> tuple[Item, ...]:
+    own = [item for item in table.items if item.amount is not None]
+    known = [*before, *own]
+    for item in (one for one in table.items if one.amount is None):
+        match = next(
+            (one for one in priced if item.words and item.words <= one.words and not any(one.words & other.words for other in known)), None
+        )
+        if match is not None:
+            own.append(replace(item, amount=match.amount, words=match.words, taken_from=match.where))
+        elif "replica" in item.name.lower():
+            own.append(item)
+    kept = [replace(one, taken_from=one.taken_from or one.where) for one in before if not any(one.words & new.words for new in own)]
+    return (*kept, *own)
+
+
+def plans(found: Sequence[Text]) -> list[Table]:
+    """Blocks of `Name: what` lines without amounts, below a stated cost: a range and what it is to pay for."""
+    known = phase_users(found)
+    done = []
+    for index, line in enumerate(found):
+        if not re.match(r"^cost\s*:", line.text, re.IGNORECASE) or line.block:
+            continue
+        money = amounts(line.text)
+        after = [one for one in found[index + 1 : index + 16] if one.section == line.section and one.block and not one.code]
+        after = after if after and after[0].where.line - line.where.line <= NEAR else []
+        items = tuple(_plan_item(one) for one in after if one.block == after[0].block and ":" in one.text and not amounts(one.text))
+        if len(money) == 1 and not money[0].per and len(items) >= 2:
+            title = line.headings[-1] if line.headings else line.where.file
+            done.append(Table(line.thing, title, line.where, items, money[0], line.where, _scope_users(line, known)))
+    return done
+
+
+def _plan_item(line: Text) -> Item:
+    name, _, what = line.text.partition(":")
+    return Item(f"{name.strip()} ({what.strip()})", None, line.where, skus(f"{name} {what}"), words(line.text), pieces(what))

@@ -1,0 +1,80 @@
+"""A plain or Markdown document as lines that know where they stand: under which headings, in which block of code, below which label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from costs.audit.model import Where
+from costs.audit.words import AMOUNT, clean
+
+HEADING = re.compile(r"^(#{1,6})\s+(\S.*)$")
+FENCE = re.compile(r"^\s*(?:```|~~~)\s*(\w*)")
+LEAD = re.compile(r"^[\s|>]*(?:[-*+•]\s+|\d{1,3}[.)]\s+|\[[ x]\]\s+|#{1,6}\s+)*", re.IGNORECASE)
+TOTAL = re.compile(r"^(?:grand |estimated )?totals?\b", re.IGNORECASE)
+PHASE = re.compile(r"\bphase\s+(\d)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Text:
+    """One line, cleaned. `block` is the number of the fence it is in (0: none), `code` when that fence names a language.
+
+    `section` counts headings; `label` is the last line of the section that ended with a colon. `bullet`: it is a list's line.
+    """
+
+    where: Where
+    text: str
+    headings: tuple[str, ...]
+    section: int
+    block: int
+    code: bool
+    label: str
+    bullet: bool
+    cells: tuple[str, ...]
+
+    @property
+    def thing(self) -> str:
+        """`phase N` of the innermost heading that names one, else the innermost heading."""
+        for heading in reversed(self.headings):
+            match = PHASE.search(heading)
+            if match:
+                return f"phase {match[1]}"
+        return self.headings[-1].lower() if self.headings else "the document"
+
+
+def lines(text: str, name: str) -> Iterator[Text]:
+    """Every line that says something. `name` is the document's, for messages."""
+    headings: list[tuple[int, str]] = []
+    section = block = blocks = 0
+    code, label = False, ""
+    for number, raw in enumerate(text.splitlines(), 1):
+        where, line = Where(name, number), clean(raw)
+        fence = FENCE.match(raw[:200])
+        if fence:
+            blocks += not block
+            block, code, label = (0, False, label) if block else (blocks, bool(fence[1]), label)
+            continue
+        heading = None if block else HEADING.match(line)
+        if heading and not (TOTAL.match(heading[2].strip()) and AMOUNT.search(line)):
+            level = len(heading[1])
+            headings = [*(one for one in headings if one[0] < level), (level, heading[2].strip())]
+            section, label = section + 1, ""
+            continue
+        body = _body(line, code=code)
+        if not body:
+            continue
+        cells = tuple(cell.strip() for cell in line.strip().strip("|").split("|")) if line.lstrip().startswith("|") and not block else ()
+        bullet = bool(re.match(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s", line))
+        yield Text(where, body, tuple(one[1] for one in headings), section, block, code, label, bullet, cells)
+        if body.endswith(":") and not AMOUNT.search(body):
+            label = body.rstrip(":")
+
+
+def _body(line: str, *, code: bool) -> str:
+    """A line without its list marks. Of code only the comments are read."""
+    if code:
+        match = re.match(r"^\s*(?:#|//)\s*(\S.*)$", line)
+        return match[1].strip() if match else ""
+    body = LEAD.sub("", line).strip()
+    return "" if re.fullmatch(r"[-=|:\s_*]*", body) else body

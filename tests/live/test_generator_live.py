@@ -1,0 +1,315 @@
+"""The generator against services of known behaviour, on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from environments.certificates import certificate
+from environments.load import load as load_environment
+from errors import BadInput, GateRefused, Unreachable
+from loadtests import run
+from loadtests.plan import Plan, Probe, Target
+from loadtests.progress import Progress, Second
+from loadtests.result import Measured, Result, Verdict
+from loadtests.stations import simulate, station
+from phases.model import Journey, Slo
+
+pytestmark = pytest.mark.live
+
+ROOT = Path(__file__).parents[2]
+ODD = str(Path(__file__).with_name("odd_service.py"))
+HIT = {"hit": Journey(weight=1, steps=("GET /",), think_s=(0.0, 0.0))}
+SLO = Slo(p95_ms=200, error_ratio=0.001, availability=0.99)
+
+
+def quiet(_: Progress) -> None:
+    pass
+
+
+@contextlib.contextmanager
+def service(*command: str) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
+    """A service's port, and what it saw once it is asked to end."""
+    with subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None
+            port = int(child.stdout.readline().split()[1])
+
+            def seen() -> dict[str, Any]:
+                child.terminate()
+                return dict(json.loads(child.communicate(timeout=10)[0]))
+
+            yield port, seen
+        finally:
+            child.terminate()
+
+
+def reference(*arguments: object) -> contextlib.AbstractContextManager[tuple[int, Callable[[], dict[str, Any]]]]:
+    return service("-m", "loadtests.reference", *[str(one) for one in arguments])
+
+
+def plan(port: int, probe: Probe | None = None, **more: Any) -> Plan:
+    target = Target(url=f"http://localhost:{port}", address="127.0.0.1", port=port)
+    given = {"target": target, "journeys": HIT, "accounts": 0, "client_addresses": 1000, "production": False, **more}
+    return Plan(
+        run="0123abcd", platform="reference", phase=2, environment="local", slo=SLO, limits_ms=(200.0,), seed=5,
+        probes=(probe or Probe(name="p", rate_per_s=200, warmup_s=1, seconds=4),), **given,
+    )  # fmt: skip
+
+
+def measured(result: Result) -> Measured:
+    assert result.measured is not None
+    return result.measured
+
+
+def truth_ms(kind: str, rate: float, servers: int, work_s: float) -> float:
+    """The open-loop p95 of a station, by simulation of an hour."""
+    times = sorted(spent for spent, _ in simulate(station(kind, 1, servers, work_s), rate, 3600, random.Random(9), warmup_s=10))
+    return times[int(len(times) * 0.95)] * 1000
+
+
+@pytest.mark.parametrize(
+    ("kind", "servers", "work_s", "seconds", "verdict"),
+    [("fixed", 20, 0.05, 20, Verdict.PASS), ("mmc", 20, 0.05, 20, Verdict.PASS), ("stall", 8, 0.02, 25, Verdict.FAIL)],
+)
+def test_latency_is_the_open_loop_truth(kind: str, servers: int, work_s: float, seconds: int, verdict: Verdict) -> None:
+    """On a healthy, a varying and a stalling service p95 is within 10 % of what a user who comes at random would see."""
+    with reference(kind, 0, 1, servers, work_s) as (port, _):
+        result = run.smoke(plan(port, Probe(name=kind, rate_per_s=200, warmup_s=2, seconds=seconds)), quiet)
+    found, truth = measured(result).latency, truth_ms(kind, 200, servers, work_s)
+    assert found is not None
+    print(
+        f"\n{kind}: p95 {found.p95_ms:.1f} ms, truth {truth:.1f} ms ({found.p95_ms / truth - 1:+.1%}), verdict {result.judgement.verdict}"
+    )
+    assert found.p95_ms == pytest.approx(truth, rel=0.10)
+    assert result.judgement.verdict is verdict, result.judgement.reasons
+
+
+def test_what_a_request_costs() -> None:
+    """A simple journey costs less than a 7,000th of a CPU-second, measured and printed."""
+    with reference("fixed", 0, 1, 500, 0.001) as (port, _):
+        result = run.smoke(plan(port, Probe(name="cost", rate_per_s=2000, warmup_s=2, seconds=8)), quiet)
+    used = measured(result).generator
+    print(f"\n{used.requests_per_cpu_second:.0f} requests per CPU-second at 2,000/s, start lag p99 {used.start_lag_p99_ms} ms")
+    assert used.requests_per_cpu_second >= 7000
+
+
+@contextlib.contextmanager
+def starving(share: float) -> Iterator[None]:
+    """Holds the generator's process still for a share of each half second, as a busy neighbour would."""
+    ended = threading.Event()
+
+    def starve() -> None:
+        while not ended.wait(0.5 * (1 - share)):
+            for child in psutil.Process().children():
+                if "loadtests.generator" in child.cmdline():
+                    child.suspend()
+                    ended.wait(0.5 * share)
+                    child.resume()
+
+    thread = threading.Thread(target=starve)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_a_starved_generator_is_no_judge() -> None:
+    """A generator that is held up says INVALID, not that the service is slow; left alone on the same service it says PASS."""
+    probe = Probe(name="p", rate_per_s=400, warmup_s=1, seconds=9)
+    with reference("fixed", 0, 1, 50, 0.01) as (port, _):
+        alone = run.smoke(plan(port, probe), quiet)
+        with starving(0.3):
+            starved = run.smoke(plan(port, probe), quiet)
+    assert alone.judgement.verdict is Verdict.PASS, alone.judgement.reasons
+    assert starved.judgement.verdict is Verdict.INVALID, starved.judgement.reasons
+    assert starved.exit_code == 6
+
+
+def test_more_than_a_core_can_send_is_no_judge() -> None:
+    """A rate that one process cannot send is INVALID."""
+    with reference("fixed", 0, 1, 500, 0.001) as (port, _):
+        result = run.smoke(plan(port, Probe(name="p", rate_per_s=40_000, warmup_s=1, seconds=5)), quiet)
+    assert result.judgement.verdict is Verdict.INVALID, result.judgement.reasons
+
+
+def test_every_request_is_sent_once() -> None:
+    """A connection that breaks is a failure and is seen: nothing is tried again unasked."""
+    with service(ODD, "closing") as (port, seen):
+        result = run.smoke(plan(port, Probe(name="p", rate_per_s=100, warmup_s=0, seconds=5)), quiet)
+        there = seen()
+    here = measured(result)
+    assert there["seen"] == here.requests + 1  # and the rehearsal's one
+    assert here.statuses["connection closed"] == pytest.approx(here.requests / 10, abs=1)
+    assert result.judgement.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("addresses", [0, 1000])
+def test_limits_per_client_are_met_as_real_users_meet_them(addresses: int) -> None:
+    """From one address a limit per client answers 429 and the verdict names it; from many addresses it is not met."""
+    with service(ODD, "limited") as (port, seen):
+        result = run.smoke(plan(port, client_addresses=addresses), quiet)
+        there = seen()
+    print(f"\n{addresses or 1} addresses: {measured(result).limited} of {measured(result).requests} were limited, {there}")
+    if addresses:
+        assert measured(result).failed == 0
+        assert there["clients"] > 500
+    else:
+        assert result.judgement.verdict is Verdict.INVALID
+        assert "rate limit" in result.judgement.reasons[0]
+    assert there["connections"] < 60
+
+
+@pytest.fixture(scope="module")
+def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[str]]:
+    """An authority, and the files of a certificate for www.codementee.test."""
+    folder = tmp_path_factory.mktemp("tls")
+    made = certificate(load_environment("local"), ["www.codementee.test"], folder)
+    files = {"chain.pem": made.chain, "key.pem": made.key}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return made.authority, [str(folder / name) for name in files]
+
+
+def test_a_name_is_reached_at_its_address(own_certificate: tuple[str, list[str]]) -> None:
+    """With TLS the generator connects to an address and port and checks the certificate for the name it was given."""
+    authority, files = own_certificate
+    with service(ODD, "good", *files) as (port, seen):
+        target = Target(url="https://www.codementee.test", address="127.0.0.1", port=port, authority=authority)
+        result = run.smoke(plan(port, target=target), quiet)
+        there = seen()
+    assert measured(result).failed == 0
+    assert there["seen"] > measured(result).requests
+    assert there["connections"] < 40, "connections are kept open"
+
+
+@pytest.mark.parametrize("wrong", ["name", "authority"])
+def test_a_certificate_of_somebody_else_is_refused(own_certificate: tuple[str, list[str]], wrong: str) -> None:
+    """A certificate for another name, or from an authority that is not trusted, ends with exit 7 before any load."""
+    authority, files = own_certificate
+    with service(ODD, "good", *files) as (port, seen):
+        name = "shop.codementee.test" if wrong == "name" else "www.codementee.test"
+        target = Target(url=f"https://{name}", address="127.0.0.1", port=port, authority=authority if wrong == "name" else "")
+        with pytest.raises(Unreachable, match="certificate") as caught:
+            run.smoke(plan(port, target=target), quiet)
+        assert seen()["seen"] == 0
+    assert caught.value.exit_code == 7
+
+
+def test_a_target_that_is_not_there() -> None:
+    """Nobody listening is exit 7, with the address in the text."""
+    with reference("fixed") as (port, _):
+        pass
+    with pytest.raises(Unreachable, match=f"127.0.0.1:{port}"):
+        run.smoke(plan(port), quiet)
+
+
+def test_a_journey_that_fails_is_refused_before_load() -> None:
+    """One user tries each journey first: the step that fails, and what it was answered, end with exit 3."""
+    with service(ODD, "broken") as (port, seen):
+        with pytest.raises(GateRefused, match="at its step GET /: GET / answered 404") as caught:
+            run.smoke(plan(port), quiet)
+        assert seen()["seen"] == 1
+    assert "word" in caught.value.why
+
+
+def test_production_is_refused_by_the_generator_too() -> None:
+    """A plan for production that does not say i_own_this is not played."""
+    with pytest.raises(BadInput, match="production"):
+        run.smoke(plan(1, production=True), quiet)
+
+
+INTERRUPTED = """
+import sys
+from loadtests import plan, run
+from loadtests.progress import Second
+def on(event):
+    if isinstance(event, Second): print("second", flush=True)
+result = run.smoke(plan.parse(sys.argv[1]), on)
+print(result.model_dump_json())
+sys.exit(result.exit_code)
+"""
+
+
+def test_ctrl_c_keeps_what_was_measured() -> None:
+    """Interrupted, the load ends within seconds and the figures so far are handed out, with exit 130."""
+    with reference("fixed") as (port, _):
+        asked = plan(port, Probe(name="p", rate_per_s=100, warmup_s=1, seconds=60)).model_dump_json()
+        with subprocess.Popen([sys.executable, "-c", INTERRUPTED, asked], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            for _ in range(4):
+                assert child.stdout.readline() == "second\n"
+            child.send_signal(signal.SIGINT)
+            start = time.monotonic()
+            rest = child.communicate(timeout=20)[0]
+    result = Result.model_validate_json(rest.splitlines()[-1])
+    assert time.monotonic() - start < 5
+    assert child.returncode == 130
+    assert result.judgement.verdict is Verdict.INCONCLUSIVE
+    assert 150 < measured(result).requests < 500
+
+
+def test_a_killed_parent_leaves_no_load_behind() -> None:
+    """When the process that asked for load is killed, the generator stops by itself."""
+    with reference("fixed") as (port, _):
+        asked = plan(port, Probe(name="p", rate_per_s=100, warmup_s=1, seconds=60)).model_dump_json()
+        with subprocess.Popen([sys.executable, "-c", INTERRUPTED, asked], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "second\n"
+            (generator,) = psutil.Process(child.pid).children()
+            child.kill()
+        assert psutil.wait_procs([generator], timeout=15)[1] == []
+
+
+def test_the_load_stops_at_an_outage() -> None:
+    """When most requests fail for two seconds the load ends by itself, long before its time."""
+    with reference("cliff") as (port, _):
+        lines: list[Progress] = []
+        result = run.smoke(plan(port, Probe(name="p", rate_per_s=1500, warmup_s=1, seconds=60)), lines.append)
+    assert measured(result).stopped == "errors"
+    assert result.judgement.verdict is Verdict.FAIL
+    assert len([line for line in lines if isinstance(line, Second)]) < 10
+
+
+def test_requests_are_bounded() -> None:
+    """A plan's number of requests is not exceeded."""
+    with service(ODD, "good") as (port, seen):
+        result = run.smoke(plan(port, max_requests=300), quiet)
+        there = seen()
+    assert measured(result).stopped == "requests"
+    assert there["seen"] <= 301
+
+
+def test_plain_locust_plays_the_journeys(tmp_path: Path) -> None:
+    """`locust -f loadtests/locustfile.py` works in Locust's own way, with a plan and (to list its users) without one."""
+    locust = str(Path(sys.executable).with_name("locust"))
+    listed = subprocess.run([locust, "-f", "loadtests/locustfile.py", "--list"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "Visitor" in listed.stdout
+    with service(ODD, "good") as (port, seen):
+        path = tmp_path / "plan.json"
+        path.write_text(plan(port).model_dump_json())
+        command = [locust, "-f", "loadtests/locustfile.py", "--headless", "-u", "4", "-r", "4", "-t", "3s", "--csv", str(tmp_path / "out")]
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "CMCTL_LOAD_PLAN": str(path)}
+        )
+        there = seen()
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "out_stats.csv").read_text().splitlines()))
+    assert rows[-1]["Failure Count"] == "0"
+    assert there["seen"] >= int(rows[-1]["Request Count"]) > 100
