@@ -7,23 +7,33 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from errors import BadInput, CmctlError, Interrupted
 
-talk = Console(stderr=True, highlight=False, soft_wrap=True)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDE = 240
 
 
-def out() -> Console:
-    """Stdout, looked up late so that a test's capture is seen. Into a pipe, rows are as long as they are."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+def console(*, stderr: bool = False) -> Console:
+    """A console on stdout or stderr, looked up late so that a test's capture is seen. Into a pipe, rows are as long as they are.
+
+    rich is imported here, where something is to be drawn: it takes as long as everything else in a short command.
+    """
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, soft_wrap=stderr, width=None if stream.isatty() else WIDE)
 
 
 def say(text: str, style: str | None = None) -> None:
-    talk.print(text, style=style, markup=False)
+    """Talk on stderr; coloured only on a terminal."""
+    if style and sys.stderr.isatty():
+        console(stderr=True).print(text, style=style, markup=False)
+    else:
+        print(text, file=sys.stderr, flush=True)
 
 
 def emit(schema: str, document: dict[str, Any]) -> None:
@@ -32,12 +42,14 @@ def emit(schema: str, document: dict[str, Any]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", right: Sequence[str] = ()) -> None:
+    from rich.table import Table
+
     view = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         view.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         view.add_row(*[_cell(cell) for cell in row])
-    out().print(view)
+    console().print(view)
 
 
 def _cell(value: object) -> str:
@@ -46,10 +58,10 @@ def _cell(value: object) -> str:
 
 def error(failure: CmctlError) -> None:
     """What failed · why · what to try · what to read."""
-    talk.print(f"✗ {failure.what}", style="bold red", markup=False)
+    say(f"✗ {failure.what}", style="bold red")
     for label, text in (("why", failure.why), ("try", failure.hint), ("read", failure.read)):
         if text:
-            talk.print(_indented(label, text), markup=False)
+            say(_indented(label, text))
 
 
 def _indented(label: str, text: str) -> str:
@@ -59,7 +71,7 @@ def _indented(label: str, text: str) -> str:
 
 def hint(command: str) -> None:
     """The next command to type."""
-    talk.print(f"next: {command}", style="dim", markup=False)
+    say(f"next: {command}", style="dim")
 
 
 def confirm(question: str, *, yes: bool) -> None:

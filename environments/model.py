@@ -12,7 +12,7 @@ Port = Annotated[int, Field(gt=0, lt=65536)]
 
 
 class Facts(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Host(Facts):

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Bundle(Part):

@@ -24,7 +24,7 @@ def failure(stack: str, said: Sequence[Said], message: str, *, interrupted: bool
     protected = [found["urn"] for text in texts if (found := PROTECTED.search(text))]
     if protected:
         return _protected(stack, protected)
-    return CmctlError(f"{stack}: the engine failed", why="\n".join(_plain(text) for text in dict.fromkeys(texts)) or message.strip())
+    return CmctlError(f"{stack}: the engine failed", why="\n".join(dict.fromkeys(_plain(text) for text in texts)) or message.strip())
 
 
 def _together(told: Sequence[CmctlError]) -> CmctlError:
@@ -53,4 +53,5 @@ def _protected(stack: str, urns: Sequence[str]) -> CmctlError:
 
 def _plain(text: str) -> str:
     """A program's exception without its traceback through the engine."""
-    return text.removeprefix(PROGRAM).partition("\nTraceback")[0] if text.startswith(PROGRAM) else text
+    _, mark, words = text.partition(PROGRAM)
+    return words.partition("\nTraceback")[0] if mark else text

@@ -15,8 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from environments.home import cache
+from environments.reach import reaches
 from errors import CmctlError
-from images.registry import reaches
 from tools.builder import PROGRESS_S, Family, Report, alone, begun, build, installed
 
 ANSWER_S = 5

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,15 @@ pytestmark = pytest.mark.live
 ROOT = Path(__file__).parent.parent.parent
 LIMIT_S = 30
 PASSPHRASE = "passphrase-canary-90ab"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sdks() -> None:
+    """The SDK of cloudflare warns about itself while it is imported; that is none of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import pulumi_cloudflare  # noqa: F401
+        import pulumi_mongodbatlas  # noqa: F401
 
 
 @pytest.fixture(scope="session")
@@ -103,12 +113,10 @@ def child(lab: Lab) -> Iterator[subprocess.Popen[str]]:
     """An `up` in a process of its own that waits in the middle of its transaction."""
     values = {name: str(value) if isinstance(value, Path) else value for name, value in vars(lab.settings).items()}
     code = CHILD.replace("{SETTINGS}", repr(values)).replace("workspace.Settings(**", "workspace.Settings(**{k: Path(v) if k in ('cli', 'work_dir', 'pulumi_home') else v for k, v in ").replace("})\ntry", "}.items()})\ntry")
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
-    until((lab.door / "waiting").exists, "the transaction's beginning")
-    yield process
-    if process.poll() is None:
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        until((lab.door / "waiting").exists, "the transaction's beginning")
+        yield process
         process.kill()
-    process.communicate()
     (lab.door / "go").touch()
 
 
@@ -203,7 +211,6 @@ def lock_owner(lab: Lab) -> int:
 def test_a_killed_cmctl_is_taken_back_by_itself(lab: Lab, child: subprocess.Popen[str]) -> None:
     """SIGKILL of cmctl alone: the provider notices, takes back, the engine writes its state and drops its lock; no repair is needed."""
     child.kill()
-    child.communicate()
     until(lambda: lab.log[-1].startswith("taken back"), "the transaction's end")
     until(lambda: not lab.locks(), "the lock's end")
     assert lab.up().counts["create"] >= 1
@@ -214,7 +221,6 @@ def test_a_killed_engine_is_healed(lab: Lab, child: subprocess.Popen[str]) -> No
     owner = lock_owner(lab)
     child.kill()
     os.kill(owner, signal.SIGKILL)
-    child.communicate()
     until(lambda: lab.log[-1].startswith("taken back"), "the provider's end")
     assert [one["type"] for one in lab.checkpoint()["pending_operations"]] == ["creating"]
     assert lab.locks()

@@ -47,7 +47,8 @@ def test_protected_data_is_a_gate() -> None:
 def test_a_programs_exception_has_no_traceback() -> None:
     """A program that fails says its exception; the way through the engine is left out."""
     text = "python inline source runtime error: no such host\nTraceback (most recent call last):\n  File …"
-    assert failure("s", [said(text)], "", interrupted=False).why == "no such host"
+    both = [said(text), said(f"an unhandled error occurred: {text}")]
+    assert failure("s", both, "", interrupted=False).why == "no such host"
 
 
 @pytest.mark.parametrize("lines", [[], [said("update failed")]])

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from images.registry import reaches
+from environments.reach import reaches
 
 
 class Server(http.server.BaseHTTPRequestHandler):

@@ -1,0 +1,115 @@
+"""Price books looked after: how old each price is, which has none, and how one book differs from another."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from costs.books import Book
+from costs.estimate import FAIL_DAYS, WARN_DAYS
+from costs.exchange import convert
+from costs.money import Money, significant
+from costs.price import PIECES, Price, monthly
+
+State = Literal["fresh", "stale", "too old", "unknown"]
+CHECK_COLUMNS = ("id", "vendor", "price", "as of", "days", "method", "confidence", "state", "where")
+DIFF_COLUMNS = ("id", "what", "before", "after", "times", "confidence", "source")
+
+
+@dataclass(frozen=True)
+class Checked:
+    price: Price
+    days: int
+    state: State
+    where: str
+
+
+def check(book: Book, today: dt.date) -> tuple[Checked, ...]:
+    """Every price with its age: stale after 90 days, too old after 180, unknown without an amount; the worst first."""
+    order: dict[State, int] = {"unknown": 0, "too old": 1, "stale": 2, "fresh": 3}
+    found = [_checked(book, price, today) for price in book.prices.values()]
+    return tuple(sorted(found, key=lambda one: (order[one.state], -one.days, one.price.id)))
+
+
+def _checked(book: Book, price: Price, today: dt.date) -> Checked:
+    days = (today - price.as_of).days
+    state: State = "unknown" if not price.known else "too old" if days > FAIL_DAYS else "stale" if days > WARN_DAYS else "fresh"
+    return Checked(price, days, state, book.where.get(price.id, ""))
+
+
+def exit_code(found: tuple[Checked, ...]) -> int:
+    """3 when a price is older than 180 days, 6 when one has no amount, else 0."""
+    states = Counter(one.state for one in found)
+    return 3 if states["too old"] else 6 if states["unknown"] else 0
+
+
+def check_rows(found: tuple[Checked, ...]) -> list[tuple[str, ...]]:
+    return [
+        (one.price.id, one.price.vendor, spoken(one.price), one.price.as_of.isoformat(), str(one.days), one.price.method, one.price.confidence, one.state, one.where)
+        for one in found
+    ]  # fmt: skip
+
+
+def spoken(price: Price) -> str:
+    """`0.54 USD/hour`, `0.20 USD/100,000 commands`, `unknown`."""
+    if not price.known:
+        return "unknown"
+    amount = f"{price.price:f}" if price.price is not None else " / ".join(f"{tier.price:f}" for tier in price.tiers)
+    per = "" if price.per == 1 else f"{price.per.normalize():,f} "
+    return f"{amount} %" if price.unit == "percent" else f"{amount} {price.currency}/{per}{price.unit}"
+
+
+@dataclass(frozen=True)
+class Differs:
+    """One id in two books. `times` is after over before, a month's cost where pieces are billed by time; None where one has no amount."""
+
+    id: str
+    before: Price | None
+    after: Price | None
+    times: Decimal | None
+
+
+def diff(before: Book, after: Book) -> tuple[Differs, ...]:
+    """What differs from one book to the other, in the second one's order, then what only the first has."""
+    ids = dict.fromkeys([*after.prices, *before.prices])
+    found = [Differs(key, before.prices.get(key), after.prices.get(key), _times(before, after, key)) for key in ids]
+    return tuple(one for one in found if one.times != 1)
+
+
+def _times(before: Book, after: Book, key: str) -> Decimal | None:
+    if key not in before.prices or key not in after.prices:
+        return None
+    first, second = before.prices[key], after.prices[key]
+    costs = [_unit(first, before), _unit(second, before)]
+    if costs[0] is None or costs[1] is None:
+        return None
+    if costs[0] == 0:
+        return Decimal(1) if costs[1] == 0 else None
+    return costs[1] / costs[0]
+
+
+def _unit(price: Price, book: Book) -> Decimal | None:
+    """The monthly cost of one piece, or the cost of one unit, in the book's currency."""
+    if not price.known:
+        return None
+    quantity = Decimal(1) if price.unit in PIECES else price.included + price.per
+    cost = monthly(price, quantity)
+    if cost is None:
+        return None
+    each = cost if price.unit in PIECES else cost / price.per
+    return convert(Money(each, price.currency), book.currency, book.rates).money.amount
+
+
+def diff_rows(found: tuple[Differs, ...]) -> list[tuple[str, ...]]:
+    return [_diff_row(one) for one in found]
+
+
+def _diff_row(one: Differs) -> tuple[str, ...]:
+    price = one.after or one.before
+    title, confidence, source = (price.title, price.confidence, price.source) if price else ("", "", "")
+    before = spoken(one.before) if one.before else "-"
+    after = spoken(one.after) if one.after else "-"
+    return (one.id, title, before, after, "" if one.times is None else f"×{significant(one.times, 3)}", confidence, source)

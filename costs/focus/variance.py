@@ -1,0 +1,128 @@
+"""A bill against an estimate: for each component how much of the difference is price, how much quantity, how much nobody can tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from costs.estimate import Estimate
+from costs.focus.bill import Charge, FocusBill
+from costs.lines import Line
+from costs.money import ZERO, Money, shown
+from costs.price import HOURS
+from errors import BadInput
+
+COLUMNS = ("component", "estimate", "bill", "difference", "by price", "by quantity", "cannot tell", "rows")
+MONTHS = {"months", "month"}
+HOURLY = {"hours", "hour", "hrs", "instance-hours", "server hours", "server-hours"}
+
+
+@dataclass(frozen=True)
+class Variance:
+    """One component, or charges that no line of the estimate names (component `not estimated`). price + quantity + unknown = bill - estimate."""
+
+    component: str
+    estimate: Money
+    bill: Money
+    price: Money
+    quantity: Money
+    unknown: Money
+    rows: int
+
+    @property
+    def difference(self) -> Money:
+        return self.bill - self.estimate
+
+
+def variance(estimate: Estimate, bill: FocusBill) -> tuple[Variance, ...]:
+    """Every component with an amount on either side, in the estimate's order, charges without a line last.
+
+    A bill for part of the vendors leaves the others' components out. Raises BadInput for two currencies.
+    """
+    if bill.currency != estimate.currency:
+        raise BadInput(
+            f"the bill is in {bill.currency}, the estimate in {estimate.currency}", hint="use a price book in the bill's currency"
+        )
+    matched: dict[str, list[Charge]] = {}
+    for charge in bill.charges:
+        matched.setdefault(_key(estimate, charge), []).append(charge)
+    found = [_line(line, matched[line.key]) for line in estimate.lines if line.key in matched]
+    rest = matched.get("", [])
+    if rest:
+        total = _sum(rest, bill.currency)
+        nothing = Money(ZERO, bill.currency)
+        found.append(Variance("not estimated", nothing, total, nothing, nothing, total, len(rest)))
+    return tuple(found)
+
+
+def _key(estimate: Estimate, charge: Charge) -> str:
+    """The key of the line that a charge belongs to: its vendor is named and the most words of its sku; empty where none fits."""
+    if charge.category.lower() in {"tax", "credit"}:
+        return next((line.key for line in estimate.lines if line.group == "tax"), "") if charge.category.lower() == "tax" else ""
+    best = max(estimate.lines, key=lambda line: _score(line, charge), default=None)
+    return best.key if best is not None and _score(best, charge) > 0 else ""
+
+
+def _score(line: Line, charge: Charge) -> int:
+    if line.price is None:
+        return 0
+    words = set(re.findall(r"[a-z0-9]+", f"{line.price.sku} {line.sku}".lower())) - {"a", "of", "the"}
+    vendor = line.price.vendor.split("-")[0]
+    said = set(re.findall(r"[a-z0-9]+", charge.text))
+    return len(words & said) if vendor in charge.text else 0
+
+
+def _line(line: Line, charges: list[Charge]) -> Variance:
+    currency = charges[0].cost.currency
+    billed = _sum(charges, currency)
+    nothing = Money(ZERO, currency)
+    planned = line.amount.typical if line.amount else nothing
+    parts = _parts(line, charges)
+    if parts is None or line.amount is None:
+        return Variance(line.title, planned, billed, nothing, nothing, billed - planned, len(charges))
+    price, quantity = (Money(part, currency) for part in parts)
+    return Variance(line.title, planned, billed, price, quantity, billed - planned - price - quantity, len(charges))
+
+
+def _parts(line: Line, charges: list[Charge]) -> tuple[Decimal, Decimal] | None:
+    """(by price, by quantity): the new quantity at the price's difference, the quantity's difference at the old price."""
+    if line.price is None or line.price.price is None or line.rate is not None:
+        return None
+    units = {charge.unit.lower() for charge in charges}
+    if any(charge.quantity is None for charge in charges) or len(units) != 1:
+        return None
+    planned = _planned(line, units.pop())
+    used = sum((charge.quantity for charge in charges if charge.quantity is not None), ZERO)
+    billed = _sum(charges, charges[0].cost.currency).amount
+    if planned is None or not used or not planned or line.amount is None:
+        return None
+    before, after = line.amount.typical.amount / planned, billed / used
+    return (after - before) * used, (used - planned) * before
+
+
+def _planned(line: Line, unit: str) -> Decimal | None:
+    """The estimate's quantity in the bill's unit; None where the two do not speak of the same."""
+    count = line.quantity.typical
+    own = line.price.unit if line.price else ""
+    if unit in HOURLY and own in {"hour", "month"}:
+        return count * (line.price.hours_basis if line.price else HOURS)
+    if unit in MONTHS and own in {"month", "hour"}:
+        return count
+    return count if unit.rstrip("s") == own.rstrip("s").lower() else None
+
+
+def _sum(charges: Iterable[Charge], currency: str) -> Money:
+    return sum((charge.cost for charge in charges), Money(ZERO, currency))
+
+
+def rows(found: tuple[Variance, ...]) -> list[tuple[str, ...]]:
+    return [
+        (
+            one.component,
+            *(shown(money) for money in (one.estimate, one.bill, one.difference, one.price, one.quantity, one.unknown)),
+            str(one.rows),
+        )
+        for one in found
+    ]

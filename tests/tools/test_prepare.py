@@ -1,0 +1,32 @@
+"""What the live suites need is brought first, or said in a person's words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from errors import Unreachable
+from tools import prepare, toolchain
+
+
+def test_the_engine_and_both_programs_are_brought(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The talk goes to stderr and names where each program is."""
+    monkeypatch.setattr(prepare, "install_and_start", lambda report: report("the container engine runs: Docker 20.10"))
+    monkeypatch.setattr(toolchain, "pulumi", lambda _: Path("/cache/pulumi"))
+    monkeypatch.setattr(toolchain, "ferretdb", lambda _: Path("/cache/ferretdb"))
+    assert prepare.main() == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["the container engine runs: Docker 20.10", "pulumi: /cache/pulumi", "ferretdb: /cache/ferretdb"]
+
+
+def test_a_missing_engine_ends_with_its_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """No traceback: what, why, what to try, and exit 7."""
+
+    def refused(_: object) -> None:
+        raise Unreachable("no container engine is installed", hint="sudo apt-get install docker.io")
+
+    monkeypatch.setattr(prepare, "install_and_start", refused)
+    assert prepare.main() == 7
+    assert capsys.readouterr().err == "no container engine is installed\ntry: sudo apt-get install docker.io\n"
