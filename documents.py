@@ -10,10 +10,12 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
 
 from errors import BadInput
 
@@ -25,6 +27,12 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SCALARS = yaml.SafeLoader("")
 PROVENANCE = {"source", "note"}
 WRAPPED = {"value", *PROVENANCE}
+# Far above any file of people; libyaml's composer and ours recurse, and a deeper text would end the process.
+DEEPEST = 40
+LONGEST = 80
+# YAML 1.1 gives `=` and `<<` types of their own; here they are text.
+PUNCTUATION = {"tag:yaml.org,2002:value", "tag:yaml.org,2002:merge"}
+RULE = "rule"
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,8 @@ def dotted(location: Location) -> str:
 
 
 def _scalar(node: yaml.Node) -> Any:
+    if node.tag in PUNCTUATION:
+        return node.value
     value = _SCALARS.construct_object(node)
     _SCALARS.constructed_objects.clear()
     return value
@@ -73,68 +83,101 @@ class _Reader:
 
     provenance: bool = True
 
+    def refuse(self, node: yaml.Node, text: str, *, why: str = "", hint: str = "") -> BadInput:
+        return BadInput(f"{self.path}:{node.start_mark.line + 1}: {text}", why=why, hint=hint)
+
     def build(self, node: yaml.Node, at: Location, source: Source | None) -> Any:
         self.lines.setdefault(at, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, at, source)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(child, (*at, index), source) for index, child in enumerate(node.value)]
-        value = _scalar(node)
+        value = self.scalar(node, at)
         if isinstance(value, int | float) and not isinstance(value, bool):
             self.sources[at] = source
         return value
+
+    def scalar(self, node: yaml.Node, at: Location) -> Any:
+        try:
+            return _scalar(node)
+        except ValueError as error:  # 2026-13-01 looks like a date, 0b_ like a number
+            raise self.refuse(node, f"{dotted(at)}: cannot be read", why=str(error), hint="put it in quotes if it is text") from error
 
     def mapping(self, node: yaml.MappingNode, at: Location, source: Source | None) -> Any:
         children = self.children(node, at)
         if not self.provenance:
             return {key: self.build(child, (*at, key), source) for key, child in children.items()}
-        own = self.own_source(children) or source
-        if "value" in children and children.keys() <= WRAPPED:
+        own = self.own_source(children, at, source)
+        if "value" in children:
+            self.only_wrapped(children, at)
             return self.build(children["value"], at, own)
         return {key: self.build(child, (*at, key), own) for key, child in children.items() if key not in PROVENANCE}
 
-    def own_source(self, children: Mapping[str, yaml.Node]) -> Source | None:
-        text = children.get("source")
-        note = children.get("note")
-        if not isinstance(text, yaml.ScalarNode):
-            return None
-        return Source(str(text.value), str(note.value) if isinstance(note, yaml.ScalarNode) else "")
+    def only_wrapped(self, children: Mapping[str, yaml.Node], at: Location) -> None:
+        for key, child in children.items():
+            if key not in WRAPPED:
+                raise self.refuse(
+                    child, f"unknown key {dotted((*at, key))}{did_you_mean(key, sorted(WRAPPED))}", hint="beside value: source, note"
+                )
+
+    def own_source(self, children: Mapping[str, yaml.Node], at: Location, above: Source | None) -> Source | None:
+        """The source named here, else the one above; a note alone keeps the source above."""
+        given = {key: self.sentence(children[key], (*at, key)) for key in sorted(PROVENANCE & children.keys())}
+        if not given:
+            return above
+        text = given.get("source", above.text if above else "")
+        return Source(text, given.get("note", "")) if text else None
+
+    def sentence(self, node: yaml.Node, at: Location) -> str:
+        if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
+            raise self.refuse(node, f"{dotted(at)} must be a sentence")
+        return str(node.value)
 
     def children(self, node: yaml.MappingNode, at: Location) -> dict[str, yaml.Node]:
         found: dict[str, yaml.Node] = {}
         for key_node, child in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self.refuse(key_node, "a key must be one word")
             key = str(key_node.value)
-            line = key_node.start_mark.line + 1
             if key in found:
-                raise BadInput(f"{self.path}:{line}: {dotted((*at, key))} is given twice", hint="keep one of the two lines")
+                raise self.refuse(key_node, f"{dotted((*at, key))} is given twice", hint="keep one of the two lines")
             found[key] = child
-            self.lines[(*at, key)] = line
+            self.lines[(*at, key)] = key_node.start_mark.line + 1
         return found
 
 
 def parse(text: str, path: Path, *, provenance: bool = True) -> Document:
     """The document in `text`; `path` is only for messages. Without `provenance`, `source:` is a key like any other.
 
-    Raises BadInput for text that is not YAML, is empty, gives a key twice or uses an alias (aliases can hide a bomb).
+    Raises BadInput for text that is not YAML, is empty, gives a key twice, or uses what these files never need: an alias
+    (aliases can hide a bomb), a tag (tags ask for other types), more than 40 levels.
     """
     try:
-        _refuse_aliases(text, path)
+        _refuse_tricks(text, path)
         node = yaml.compose(text, Loader=LOADER)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        raise BadInput(f"{path}:{line}: not valid YAML", why=str(getattr(error, "problem", error))) from error
+        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+        raise BadInput(f"{path}:{line}: not valid YAML", why=str(reason)) from error
     if node is None:
         raise BadInput(f"{path}:1: the file is empty")
     reader = _Reader(path, provenance=provenance)
     return Document(path, reader.build(node, (), None), reader.lines, reader.sources)
 
 
-def _refuse_aliases(text: str, path: Path) -> None:
+def _refuse_tricks(text: str, path: Path) -> None:
+    depth = 0
     for event in yaml.parse(text, Loader=LOADER):
+        where = f"{path}:{event.start_mark.line + 1 if event.start_mark else 1}"
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise BadInput(f"{where}: more than {DEEPEST} levels deep", hint="close the brackets")
         if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1 if event.start_mark else 1
-            raise BadInput(f"{path}:{line}: aliases (*{event.anchor}) are not read", hint="write the value out")
+            raise BadInput(f"{where}: aliases (*{event.anchor}) are not read", hint="write the value out")
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise BadInput(f"{where}: tags ({tag}) are not read", hint="write the value without it")
 
 
 def read(path: Path, *, provenance: bool = True) -> Document:
@@ -144,6 +187,11 @@ def read(path: Path, *, provenance: bool = True) -> Document:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read", why=str(error)) from error
     return parse(text, path, provenance=provenance)
+
+
+def broken(text: str, *at: str | int) -> PydanticCustomError:
+    """What a validator raises for a rule over several keys: `text`, told at the key `at` below the value it validates."""
+    return PydanticCustomError(RULE, "{text}", {"text": text, "at": at})
 
 
 def fit(document: Document, model: type[Model]) -> Model:
@@ -156,21 +204,27 @@ def fit(document: Document, model: type[Model]) -> Model:
 
 
 def _problem(document: Document, model: type[BaseModel], detail: Any) -> str:
-    location: Location = tuple(detail["loc"])
+    location: Location = tuple(part for part in detail["loc"] if part != "[key]")
+    location += tuple(detail.get("ctx", {}).get("at", ()))
     where = f"{document.path}:{document.line(location)}"
     if detail["type"] == "extra_forbidden":
-        return f"{where}: unknown key {dotted(location)}{_did_you_mean(str(location[-1]), _known(model, location[:-1]))}"
+        return f"{where}: unknown key {dotted(location)}{did_you_mean(str(location[-1]), _known(model, location[:-1]))}"
     if detail["type"] == "missing":
         return f"{where}: {dotted(location)} is missing"
-    return f"{where}: {dotted(location)}: {_reason(detail)}, got {detail['input']!r}"
+    return f"{where}: {f'{dotted(location)}: ' if location else ''}{_reason(detail)}"
 
 
 def _reason(detail: Any) -> str:
+    """The model's sentence, and what was given; a rule over several keys gives its own sentence."""
     text = str(detail["msg"]).removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]
+    text = text[:1].lower() + text[1:]
+    given = repr(detail["input"])
+    own = detail["type"] in {"value_error", RULE}
+    return text if own else f"{text}, got {given if len(given) <= LONGEST else given[:LONGEST] + ' …'}"
 
 
-def _did_you_mean(key: str, known: Sequence[str]) -> str:
+def did_you_mean(key: str, known: Sequence[str]) -> str:
+    """` (did you mean …?)` for a key that is nearly one of the known ones, else the list of them; empty when none is known."""
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(sorted(known))})" if known else ""
 
@@ -180,20 +234,29 @@ def _known(model: type[BaseModel], location: Location) -> list[str]:
     here: Any = model
     for part in location:
         here = _step(here, part)
-    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+    here = _without_none(here)
+    return list(_fields(here)) if isinstance(here, type) and issubclass(here, BaseModel) else []
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    """Key as people write it → annotation."""
+    return {info.alias or name: info.annotation for name, info in model.model_fields.items()}
 
 
 def _step(here: Any, part: str | int) -> Any:
+    """The annotation one key (or index) further down; None where there is none."""
+    here = _without_none(here)
     if isinstance(here, type) and issubclass(here, BaseModel):
-        info = here.model_fields.get(str(part))
-        return _inner(info.annotation) if info else None
-    return _inner(here)
+        return _without_none(_fields(here).get(str(part)))
+    arguments = [argument for argument in get_args(here) if argument is not Ellipsis]
+    return arguments[-1] if arguments else None
 
 
-def _inner(annotation: Any) -> Any:
-    """The model inside `dict[str, M]`, `tuple[M, ...]` or `M | None`; else the annotation itself."""
-    for argument in getattr(annotation, "__args__", ()):
-        found = _inner(argument)
-        if isinstance(found, type) and issubclass(found, BaseModel):
-            return found
+def _without_none(annotation: Any) -> Any:
+    """`M` for `M | None` and for `Annotated[M, …]`; else the annotation itself."""
+    if get_origin(annotation) is Annotated:
+        return _without_none(get_args(annotation)[0])
+    if get_origin(annotation) in {Union, UnionType}:
+        others = [argument for argument in get_args(annotation) if argument is not NoneType]
+        return _without_none(others[0]) if others else None
     return annotation

@@ -10,6 +10,7 @@ from commands import ui
 from costs import books, capacity, report
 from costs.estimate import Estimate, estimate
 from costs.per_user import PerUserReport, per_user
+from environments import load as environments
 from environments.home import home
 from errors import BadInput, CannotTell
 from phases.load import Loaded, load
@@ -30,7 +31,9 @@ def today() -> dt.date:
 
 
 def estimated(wish: Wish, number: int, loaded: Loaded | None = None) -> Estimate:
-    return estimate(loaded or load(wish.platform), number, books.load(wish.book), users=wish.users)
+    """The estimate of a phase; the hosts of an environment in the cloud are counted, elsewhere the phase's own figures stand."""
+    place = None if wish.env == "local" else environments.load(wish.env)
+    return estimate(loaded or load(wish.platform), number, books.load(wish.book), users=wish.users, environment=place)
 
 
 def for_users(wish: Wish, one: Estimate) -> PerUserReport:
@@ -68,7 +71,7 @@ def refuse_unknown(one: Estimate) -> None:
 def _table(wish: Wish, one: Estimate, *, per_user: bool) -> None:
     ui.table(report.COLUMNS, report.rows(one), title=f"{one.platform}, phase {one.phase}: {one.title}", right=("a month",))
     for name, text in report.summary(one, today()):
-        print(f"{f'{name}:':<17}{text}")
+        print(f"{f'{name}:':<18}{text}")
     if per_user:
         found = for_users(wish, one)
         ui.table(report.PER_USER_COLUMNS, report.per_user_rows(found), right=("users", "a month"))
@@ -90,7 +93,7 @@ def _markdown(one: Estimate) -> str:
 def _html(wish: Wish, one: Estimate) -> str:
     from costs import page
 
-    return page.html(one, for_users(wish, one), today())
+    return page.of_estimate(one, for_users(wish, one), today())
 
 
 def _openmetrics(wish: Wish, one: Estimate) -> str:

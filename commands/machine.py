@@ -64,7 +64,7 @@ def images(
     env: options.Env = "local",
     platform: options.Platform = "codementee",
     version: options.Version = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove cmctl's own images that no container and no release here uses.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove cmctl's own images that no container on this machine uses.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Bring every image a phase needs to this machine: pulled by digest where a registry answers, else built here."""

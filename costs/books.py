@@ -14,7 +14,8 @@ from costs.price import Currency, Entry, Price, Rate
 from documents import Document, fit, read
 from errors import BadInput
 
-ROOT = Path(__file__).parent / "books"
+HOME = Path(__file__).parent.parent
+ROOT = HOME / "costs" / "books"
 SCHEMA = "cmctl/prices/1"
 
 
@@ -121,8 +122,9 @@ def _with_defaults(document: Document) -> Document:
 def _own(document: Document, file: BookFile) -> Book:
     prices: dict[str, Price] = {}
     where: dict[str, str] = {}
+    path = document.path.relative_to(HOME) if document.path.is_relative_to(HOME) else document.path
     for index, price in enumerate(file.prices):
-        at = f"{document.path}:{document.line(('prices', index))}"
+        at = f"{path}:{document.line(('prices', index))}"
         if price.id in prices:
             raise BadInput(
                 f"{at}: prices.{index}.id {price.id!r} is given twice", why=f"first at {where[price.id]}", hint="keep one of them"

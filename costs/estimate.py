@@ -19,6 +19,15 @@ WARN_DAYS, FAIL_DAYS = 90, 180
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Something that is paid for and that the price book leaves out on purpose."""
+
+    component: str
+    title: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Estimate:
     """All lines of one phase in the book's currency. `left_out` names what the book leaves out on purpose, with the reason."""
 
@@ -29,7 +38,7 @@ class Estimate:
     currency: str
     users: Users
     lines: tuple[Line, ...]
-    left_out: tuple[tuple[str, str], ...]
+    left_out: tuple[LeftOut, ...]
 
     def span(self, *groups: Group) -> Span:
         """Sum of the known lines of `groups` (all groups when none is named)."""
@@ -111,10 +120,10 @@ def estimate(
     bought = bills.load(loaded.platform.name, bill_root)
     who = Users.of(facts, bought.bill.population, users)
     lines: list[Line] = []
-    left_out: list[tuple[str, str]] = []
+    left_out: list[LeftOut] = []
     for want in (*_things(bought, things.of(facts, environment)), *_extras(bought, phase)):
         if want.sku in book.leaves_out:
-            left_out.append((want.title, book.leaves_out[want.sku]))
+            left_out.append(LeftOut(want.component, want.title, book.leaves_out[want.sku]))
         else:
             lines.append(line_of(want, book, bought, who, facts.database.storage_gb))
     return Estimate(loaded.platform.name, phase, facts.title, book.name, book.currency, who, tuple(lines), tuple(left_out))

@@ -34,4 +34,5 @@ def _suite(name: str, cases: Iterable[tuple[str, str, str]]) -> str:
         suite.add_testcase(case)
     report = JUnitXml()
     report.add_testsuite(suite)
-    return bytes(report.tostring()).decode("utf-8")
+    found: bytes = report.tostring()  # type: ignore[no-untyped-call]
+    return found.decode("utf-8")

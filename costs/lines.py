@@ -15,6 +15,9 @@ from costs.price import Price, monthly
 from errors import BadInput
 from phases.model import Phase
 
+PLACES = Decimal("1e-12")
+LARGEST = 14
+
 
 @dataclass(frozen=True)
 class Span:
@@ -115,8 +118,15 @@ def line_of(want: Extra, book: Book, bought: Bought, users: Users, storage_gb: i
         return replace(line, why=_why(want, book, bought, price))
     own = currency or price.currency
     rate = convert(Money(Decimal(1), own), book.currency, book.rates)
-    amounts = (Money((monthly(price, one) or ZERO) * rate.rate, book.currency) for one in (quantity.low, quantity.typical, quantity.high))
+    amounts = (
+        Money(_exact((monthly(price, one) or ZERO) * rate.rate), book.currency) for one in (quantity.low, quantity.typical, quantity.high)
+    )
     return replace(line, amount=Span(*amounts), formula=_formula(price, quantity, own, want.each), rate=rate if rate.source else None)
+
+
+def _exact(amount: Decimal) -> Decimal:
+    """To 12 places, so that sums are the same in every order: a rate or a twelfth has no end."""
+    return amount.quantize(PLACES) if amount.adjusted() < LARGEST else amount
 
 
 def _quantity(want: Extra, bought: Bought, users: Users, storage_gb: int) -> tuple[Count, str | None]:
@@ -152,7 +162,7 @@ def _known() -> frozenset[str]:
 
 
 def _formula(price: Price, quantity: Count, currency: str, each: Each | None) -> str:
-    amount = f"{price.price:f}" if price.price is not None else f"{len(price.tiers)} tiers"
+    amount = f"{price.price:f}" if price.price is not None else "tiered prices,"
     if price.unit == "percent":
         return f"{amount} % of {quantity.typical:,.0f} {currency}"
     if each is None:

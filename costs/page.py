@@ -19,7 +19,7 @@ STYLE = (
 )
 
 
-def html(estimate: Estimate, per_user: PerUserReport, today: dt.date, decision: Decision | None = None) -> str:
+def of_estimate(estimate: Estimate, per_user: PerUserReport, today: dt.date, decision: Decision | None = None) -> str:
     """An estimate with its denominators and, with a `decision`, the curve of all phases."""
     parts = [
         table(report.COLUMNS, report.rows(estimate)),

@@ -25,15 +25,15 @@ MARKER = "<!-- cmctl cost -->"
 
 def rows(estimate: Estimate) -> list[tuple[str, ...]]:
     """One row for each line, in COLUMNS' order; `share` is a bar of the largest line's length."""
-    largest = max((line.amount.typical.amount for line in estimate.lines if line.amount), default=Decimal(0))
+    infrastructure = [line.amount for line in estimate.lines if line.amount and line.group == "infrastructure"]
+    largest = max((amount.typical.amount for amount in infrastructure), default=Decimal(0))
     return [_row(line, largest) for line in estimate.lines]
 
 
 def _row(line: Line, largest: Decimal) -> tuple[str, ...]:
     source = line.price.source if line.price else line.why
-    as_of = line.price.as_of.isoformat() if line.price else ""
-    confidence = line.price.confidence if line.price else ""
-    share = bar(line.amount.typical.amount, largest) if line.amount else ""
+    as_of, confidence = (line.price.as_of.isoformat(), line.price.confidence) if line.price and line.amount else ("", "")
+    share = bar(line.amount.typical.amount, largest) if line.amount and line.group == "infrastructure" else ""
     return (line.component, line.title, line.formula, span(line.amount), share, source, as_of, confidence)
 
 
@@ -65,7 +65,7 @@ def summary(estimate: Estimate, today: dt.date) -> list[tuple[str, str]]:
     if estimate.unknown:
         found.append(("no price", ", ".join(line.title for line in estimate.unknown)))
     if estimate.left_out:
-        found.append(("not in this book", ", ".join(title for title, _ in estimate.left_out)))
+        found.append(("not in this book", ", ".join(one.title for one in estimate.left_out)))
     found.append(("prices", _trust(estimate, today)))
     rates = {(line.rate.rate, line.rate.as_of, line.rate.source) for line in estimate.lines if line.rate}
     found += [("rate", f"{rate:.6g}, {source}, {as_of}" + _age(as_of, today)) for rate, as_of, source in sorted(rates)]
@@ -207,7 +207,7 @@ def as_dict(estimate: Estimate, today: dt.date) -> dict[str, Any]:
         "confidence": {name: _plain(share) for name, share in estimate.confidence().items()},
         "stale_share": _plain(estimate.stale_share(today)),
         "unknown": [{"key": line.key, "title": line.title, "why": line.why} for line in estimate.unknown],
-        "left_out": [{"title": title, "why": why} for title, why in estimate.left_out],
+        "left_out": [{"title": one.title, "why": one.why} for one in estimate.left_out],
         "lines": [_line(line) for line in estimate.lines],
     }
 

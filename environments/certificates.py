@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -44,35 +47,52 @@ def certificate(environment: Environment, names: Sequence[str], home: Path, now:
             hint="tls: {from: files, certificate: …, key: …}",
         )
     folder = home / "tls" / environment.name
-    authority = _authority(folder, environment, now)
-    leaf = folder / f"{_slug(names)}.pem"
-    if leaf.exists():
-        kept = _split(private_files.read(leaf), authority)
-        if not problems(kept.chain, kept.key, names, now + datetime.timedelta(days=RENEW_DAYS)):
-            return kept
-    chain, key = _leaf(folder, names, environment.listen.address, now)
-    private_files.write(leaf, chain + key)
-    return Certificate(chain, key, authority)
+    with private_files.alone(folder):
+        return _generated(folder, environment, names, now)
+
+
+def _generated(folder: Path, environment: Environment, names: Sequence[str], now: datetime.datetime) -> Certificate:
+    issuer = _authority(folder, environment, now)
+    path = folder / f"{_slug(names)}.pem"
+    kept = _kept(path, issuer, environment.listen.address)
+    if kept and not problems(kept.chain, kept.key, names, now + datetime.timedelta(days=RENEW_DAYS)):
+        return kept
+    chain, key = _leaf(issuer, names, environment.listen.address, now)
+    private_files.write(path, chain + key)
+    return Certificate(chain, key, issuer.chain)
 
 
 def _slug(names: Sequence[str]) -> str:
-    return "-".join(names)[:80]
+    whole = "-".join(names)
+    return whole if len(whole) <= 80 else f"{whole[:60]}-{hashlib.sha256(whole.encode()).hexdigest()[:12]}"
 
 
-def _split(text: str, authority: str) -> Certificate:
-    at = text.index("-----BEGIN PRIVATE KEY")
-    return Certificate(text[:at], text[at:], authority)
+def _kept(path: Path, issuer: Certificate, address: IPv4Address) -> Certificate | None:
+    """The certificate made before, if this authority signed it and it covers the address; None else: it is made anew."""
+    if not path.exists():
+        return None
+    chain, key = _split(private_files.read(path))
+    try:
+        leaf = x509.load_pem_x509_certificate(chain.encode())
+        leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(issuer.chain.encode()))
+        covered = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.IPAddress)
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        return None
+    return Certificate(chain, key, issuer.chain) if address in covered else None
+
+
+def _split(text: str) -> tuple[str, str]:
+    certificates, begin, key = text.partition("-----BEGIN PRIVATE KEY")
+    return certificates, begin + key
 
 
 def _from_files(environment: Environment, names: Sequence[str], now: datetime.datetime) -> Certificate:
-    if not environment.tls.certificate or not environment.tls.key:
-        raise BadInput(f"environment {environment.name}: tls from files needs tls.certificate and tls.key")
-    path = Path(environment.tls.certificate).expanduser()
+    path = Path(str(environment.tls.certificate)).expanduser()
     try:
         chain = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read", why=str(error)) from error
-    key = private_files.read(Path(environment.tls.key).expanduser())
+    key = private_files.read(Path(str(environment.tls.key)).expanduser())
     found = problems(chain, key, names, now)
     if found:
         raise BadInput(f"{path}: {'; '.join(found)}", hint="renew the certificate, or correct tls: in the environment's file")
@@ -82,7 +102,8 @@ def _from_files(environment: Environment, names: Sequence[str], now: datetime.da
 def problems(chain: str, key: str, names: Sequence[str], now: datetime.datetime) -> list[str]:
     """What is wrong with a certificate at `now`: unreadable, expired, wrong key, names it does not cover. Empty when nothing is."""
     try:
-        leaf = x509.load_pem_x509_certificates(chain.encode())[0]
+        certificates = x509.load_pem_x509_certificates(chain.encode())
+        leaf = certificates[0]
         private = serialization.load_pem_private_key(key.encode(), None)
     except (ValueError, TypeError, IndexError) as error:
         return [f"certificate or key is not readable PEM ({error})"]
@@ -94,6 +115,19 @@ def problems(chain: str, key: str, names: Sequence[str], now: datetime.datetime)
     uncovered = [name for name in names if not _covers(leaf, name)]
     if uncovered:
         found.append(f"does not cover {', '.join(uncovered)}")
+    return found + _broken_links(certificates, now)
+
+
+def _broken_links(chain: Sequence[x509.Certificate], now: datetime.datetime) -> list[str]:
+    """What a client would stumble over behind the first certificate: one that did not sign its forerunner, or is expired."""
+    found = []
+    for place, (signed, signer) in enumerate(pairwise(chain), 2):
+        try:
+            signed.verify_directly_issued_by(signer)
+        except (ValueError, TypeError, InvalidSignature):
+            found.append(f"certificate {place} of the chain did not sign certificate {place - 1}")
+        if now > signer.not_valid_after_utc:
+            found.append(f"certificate {place} of the chain ended on {signer.not_valid_after_utc:%Y-%m-%d}")
     return found
 
 
@@ -110,12 +144,20 @@ def _covers(leaf: x509.Certificate, name: str) -> bool:
     return name in covered or wildcard in covered
 
 
-def _authority(folder: Path, environment: Environment, now: datetime.datetime) -> str:
+def _authority(folder: Path, environment: Environment, now: datetime.datetime) -> Certificate:
+    """This machine's authority. A new one is made only when the old one ends before a new certificate would."""
     path = folder / "authority.pem"
     if path.exists():
-        text = private_files.read(path)
-        if x509.load_pem_x509_certificate(text.encode()).not_valid_after_utc > now + datetime.timedelta(days=LEAF_DAYS):
-            return _split(text, "").chain
+        chain, key = _split(private_files.read(path))
+        found = problems(chain, key, (), now)
+        if any("readable" in problem or "another" in problem for problem in found):
+            raise BadInput(f"{path}: is damaged", why="; ".join(found), hint=f"rm {path}, and trust the new one where you trusted the old")
+        if x509.load_pem_x509_certificate(chain.encode()).not_valid_after_utc > now + datetime.timedelta(days=LEAF_DAYS):
+            return Certificate(chain, key)
+    return _new_authority(path, environment, now)
+
+
+def _new_authority(path: Path, environment: Environment, now: datetime.datetime) -> Certificate:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"cmctl {environment.name} authority of this machine")])
     usage = x509.KeyUsage(
@@ -127,15 +169,14 @@ def _authority(folder: Path, environment: Environment, now: datetime.datetime) -
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     chain = _pem(builder.sign(key, hashes.SHA256()))
     private_files.write(path, chain + _key_pem(key))
-    return chain
+    return Certificate(chain, _key_pem(key))
 
 
-def _leaf(folder: Path, names: Sequence[str], address: IPv4Address, now: datetime.datetime) -> tuple[str, str]:
-    text = private_files.read(folder / "authority.pem").encode()
-    issuer = x509.load_pem_x509_certificate(text)
-    issuer_key = serialization.load_pem_private_key(text, None)
+def _leaf(authority: Certificate, names: Sequence[str], address: IPv4Address, now: datetime.datetime) -> tuple[str, str]:
+    issuer = x509.load_pem_x509_certificate(authority.chain.encode())
+    issuer_key = serialization.load_pem_private_key(authority.key.encode(), None)
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     covered = x509.SubjectAlternativeName([*(x509.DNSName(name) for name in names), x509.IPAddress(address)])
     builder = _builder(subject, issuer.subject, key.public_key(), now, days=LEAF_DAYS).add_extension(covered, critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

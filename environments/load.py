@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
-from documents import fit, read
+from documents import did_you_mean, fit, read
 from environments.model import Environment
 from errors import BadInput
 from folders import roots
 
 ROOT = Path(__file__).parent
-
-
 VARIABLE = "CMCTL_ENVIRONMENTS"
 
 
 def _files(root: Path | None) -> dict[str, Path]:
     """Name → file, over all folders; files called *.example.yaml are no environments."""
-    folders = [root] if root else roots(VARIABLE, ROOT)
-    found = (path for folder in reversed(folders) for path in folder.glob("*.yaml"))
+    found = (path for folder in reversed(_places(root)) for path in folder.glob("*.yaml"))
     return {path.stem: path for path in found if not path.stem.endswith(".example")}
+
+
+def _places(root: Path | None) -> list[Path]:
+    return [root] if root else roots(VARIABLE, ROOT)
 
 
 def names(root: Path | None = None) -> list[str]:
@@ -32,11 +32,9 @@ def load(name: str, root: Path | None = None) -> Environment:
     """The environment called `name`. Raises BadInput for an unknown name or a malformed file."""
     files = _files(root)
     if name not in files:
-        close = difflib.get_close_matches(name, files, n=1)
-        guess = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(files)) or 'none'}"
         raise BadInput(
             f"there is no environment {name!r}",
-            why=guess,
+            why=f"{did_you_mean(name, list(files)).strip(' ()')}; looked in {', '.join(str(place) for place in _places(root))}",
             hint=f"cp environments/production.example.yaml environments/{name}.yaml, then fill it in",
         )
     document = read(files[name])

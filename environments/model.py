@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+from collections import Counter
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from documents import broken
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-Port = Annotated[int, Field(gt=0, lt=65536)]
+Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Port = Annotated[int, Field(gt=0, lt=65536, strict=True)]
+Folder = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*){2,}$")]
+User = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+FilePath = Annotated[str, Field(min_length=1)]
+DomainName = Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")]
+BackendUrl = Annotated[str, Field(pattern=r"^(file|s3|gs|azblob|https?)://.")]
+KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 
 
 class Facts(BaseModel):
@@ -19,21 +31,33 @@ class Host(Facts):
     """One machine. `address` is what others reach it by; `roles` are the phases' role names it may play, in every phase.
 
     `root` is cmctl's own folder on it; without one, a folder under cmctl's home for this machine, /var/lib/cmctl for others.
+    An ssh host's key is pinned: by `host_key`, or by `known_hosts`, a file in OpenSSH's form (a relative path lies under
+    cmctl's home: the lab writes one when it makes its hosts).
     """
 
     connection: Literal["local", "ssh"]
     address: IPv4Address
-    roles: tuple[Slug, ...]
-    root: str | None = None
-    user: str = "deploy"
+    roles: Annotated[tuple[Slug, ...], Field(min_length=1)]
+    root: Folder | None = None
+    user: User = "deploy"
     port: Port = 22
     host_key: str | None = None
+    known_hosts: FilePath | None = None
 
     @model_validator(mode="after")
     def key_is_pinned(self) -> Host:
-        if self.connection == "ssh" and not self.host_key:
-            raise ValueError("an ssh host needs host_key, the line that ssh-keyscan prints for it")
+        if self.connection == "ssh" and not (self.host_key or self.known_hosts):
+            raise broken("an ssh host needs host_key, the line that ssh-keyscan prints for it, or known_hosts, a file of such lines")
+        if self.host_key and self.known_hosts:
+            raise broken("host_key and known_hosts cannot both hold: two files of keys would be two truths", "known_hosts")
         return self
+
+    @field_validator("host_key")
+    @classmethod
+    def is_a_key(cls, line: str | None) -> str | None:
+        if line is not None and not _holds_a_key(line):
+            raise ValueError("is no `ADDRESS TYPE KEY` line of ssh-keyscan")
+        return line
 
 
 class Listen(Facts):
@@ -43,6 +67,14 @@ class Listen(Facts):
     http: Port
     https: Port
     prometheus: Port | None = None
+
+    @model_validator(mode="after")
+    def each_its_own(self) -> Listen:
+        if self.https == self.http:
+            raise broken(f"{self.https} is http's port", "https")
+        if self.prometheus in {self.http, self.https}:
+            raise broken(f"{self.prometheus} is taken by http or https", "prometheus")
+        return self
 
 
 class Providers(Facts):
@@ -55,7 +87,7 @@ class Providers(Facts):
 class State(Facts):
     """Pulumi's state: a backend URL; without one, a folder under cmctl's own. `solo: true` accepts that one person deploys."""
 
-    backend: str | None = None
+    backend: BackendUrl | None = None
     solo: bool = False
 
 
@@ -63,19 +95,35 @@ class Secrets(Facts):
     """`generated` makes missing ones up and keeps them 0600 (local only); `env` and `file` read what the operator gives."""
 
     origin: Literal["generated", "env", "file"] = Field(alias="from")
-    path: str | None = None
+    path: FilePath | None = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def path_goes_with_file(self) -> Secrets:
+        if self.origin == "file" and not self.path:
+            raise broken("from: file needs path")
+        if self.origin != "file" and self.path:
+            raise broken(f"goes with from: file, not with {self.origin}", "path")
+        return self
 
 
 class Tls(Facts):
     """`generated`: an own authority for this machine only; `files`: paths of a certificate chain and its key."""
 
     origin: Literal["generated", "files"] = Field(alias="from")
-    certificate: str | None = None
-    key: str | None = None
+    certificate: FilePath | None = None
+    key: FilePath | None = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def paths_go_with_files(self) -> Tls:
+        if self.origin == "files" and not (self.certificate and self.key):
+            raise broken("from: files needs certificate and key")
+        if self.origin != "files" and (self.certificate or self.key):
+            raise broken(f"goes with from: files, not with {self.origin}", "certificate" if self.certificate else "key")
+        return self
 
 
 class Atlas(Facts):
@@ -94,20 +142,60 @@ class Cloudflare(Facts):
 
 
 class Environment(Facts):
-    """Where a phase runs. `network` is the private network of the containers on one host."""
+    """Where a phase runs. `network` is the private network of the containers on one host, with room for 256 addresses."""
 
     name: Slug
-    title: str
+    title: Title
     kind: Literal["local", "lab", "cloud"]
-    domain: Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]
+    domain: DomainName
     listen: Listen
     network: IPv4Network
-    hosts: dict[Slug, Host]
+    hosts: Annotated[dict[Slug, Host], Field(min_length=1)]
     providers: Providers
     state: State = State()
     secrets: Secrets
     tls: Tls
     trusted_proxies: tuple[IPv4Network, ...] = ()
-    kube_context: str | None = None
+    kube_context: Annotated[str, Field(min_length=1)] | None = None
     atlas: Atlas | None = None
     cloudflare: Cloudflare | None = None
+
+    @model_validator(mode="after")
+    def network_is_free(self) -> Environment:
+        network = self.network
+        if network.prefixlen > 24 or not network.is_private or network.is_loopback:
+            raise broken(f"{network} is no private network of 256 addresses or more", "network")
+        taken = {"listen.address": self.listen.address} | {f"hosts.{name}.address": host.address for name, host in self.hosts.items()}
+        for where, address in taken.items():
+            if address in network:
+                raise broken(f"{network} holds {where} {address}, which is no container's", "network")
+        return self
+
+    @model_validator(mode="after")
+    def hosts_are_different(self) -> Environment:
+        places = Counter((host.address, host.port) for host in self.hosts.values() if host.connection == "ssh")
+        for name, host in self.hosts.items():
+            if places[host.address, host.port] > 1:
+                raise broken(f"{host.address} port {host.port} is given to more than one host", "hosts", name, "address")
+        return self
+
+    @model_validator(mode="after")
+    def not_everybody_is_trusted(self) -> Environment:
+        for index, network in enumerate(self.trusted_proxies):
+            if network.prefixlen == 0:
+                raise broken("lets anybody say what his address is: limits per client would hold nobody", "trusted_proxies", index)
+        return self
+
+
+def _holds_a_key(line: str) -> bool:
+    """Whether a line reads `ADDRESS TYPE KEY [comment]`, and the key is of the type it says."""
+    parts = line.split()
+    if len(parts) < 3 or parts[1] not in KEY_TYPES:
+        return False
+    try:
+        blob = base64.b64decode(parts[2], validate=True)
+    except binascii.Error:
+        return False
+    size = int.from_bytes(blob[:4], "big")
+    inside = blob[4 : 4 + size].decode("ascii", "replace")
+    return inside == parts[1] and len(blob) > 4 + size

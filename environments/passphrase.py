@@ -19,13 +19,21 @@ def passphrase(environment: Environment, home: Path) -> str:
     if os.environ.get("PULUMI_CONFIG_PASSPHRASE"):
         return os.environ["PULUMI_CONFIG_PASSPHRASE"]
     if os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE"):
-        return private_files.read(Path(os.environ["PULUMI_CONFIG_PASSPHRASE_FILE"])).strip()
+        return _whole(Path(os.environ["PULUMI_CONFIG_PASSPHRASE_FILE"]))
     if environment.kind == "cloud":
         raise BadInput(
             f"environment {environment.name}: no passphrase for the state",
             hint="export PULUMI_CONFIG_PASSPHRASE_FILE=… (a 0600 file your team shares by its password manager)",
         )
     path = home / "passphrase" / environment.name
-    if not path.exists():
-        private_files.write(path, random.token_urlsafe(32))
-    return private_files.read(path)
+    with private_files.alone(path.parent):
+        if not path.exists():
+            private_files.write(path, random.token_urlsafe(32))
+    return _whole(path)
+
+
+def _whole(path: Path) -> str:
+    text = private_files.read(path).strip()
+    if not text:
+        raise BadInput(f"{path}: is empty", why="it should hold the passphrase of the state", hint="put it back from your team's copy")
+    return text

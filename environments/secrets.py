@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets as random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import yaml
-
+from documents import parse
 from environments import private_files
 from environments.model import Environment
 from errors import BadInput
+
+DOTENV = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
 def resolve(environment: Environment, platform: str, names: Iterable[str], home: Path) -> dict[str, str]:
@@ -40,22 +42,71 @@ def _generated(environment: Environment, platform: str, wanted: list[str], home:
             hint="secrets: {from: env} or {from: file, path: …}",
         )
     path = home / "secrets" / f"{platform}-{environment.name}.json"
-    known: dict[str, str] = json.loads(private_files.read(path)) if path.exists() else {}
-    missing = [name for name in wanted if name not in known]
-    if missing:
-        known |= {name: random.token_urlsafe(24) for name in missing}
-        private_files.write(path, json.dumps(known, indent=1, sort_keys=True))
+    with private_files.alone(path.parent):
+        known = _kept(path) if path.exists() else {}
+        missing = [name for name in wanted if name not in known]
+        if missing:
+            known |= {name: random.token_urlsafe(24) for name in missing}
+            private_files.write(path, json.dumps(known, indent=1, sort_keys=True))
     return {name: known[name] for name in wanted}
 
 
-def _from_file(environment: Environment) -> Mapping[str, str]:
-    if not environment.secrets.path:
-        raise BadInput(f"environment {environment.name}: secrets from a file need secrets.path")
-    path = Path(environment.secrets.path).expanduser()
+def _kept(path: Path) -> dict[str, str]:
+    text = private_files.read(path)
     try:
-        data = yaml.safe_load(private_files.read(path))
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: not valid YAML", hint="one `NAME: value` a line") from error
-    if not isinstance(data, dict) or not all(isinstance(key, str) and isinstance(value, str) for key, value in data.items()):
-        raise BadInput(f"{path}: is no list of `NAME: value` lines")
+        known = json.loads(text)
+    except ValueError:
+        known = None
+    if not isinstance(known, dict) or not all(isinstance(value, str) for value in known.values()):
+        # `from None`: the parser's error quotes the text, and the text is secret.
+        raise BadInput(
+            f"{path}: is damaged",
+            why="made-up secrets are kept there, and new ones would lock out a database that has the old ones",
+            hint=f"put it back from a copy; or cmctl destroy --all --env {path.stem.rpartition('-')[2]}, then rm {path}",
+        ) from None
+    return known
+
+
+def _from_file(environment: Environment) -> Mapping[str, str]:
+    path = Path(str(environment.secrets.path)).expanduser()
+    text = private_files.read(path)
+    return _dotenv(text, path) if path.suffix == ".env" or path.name == ".env" else _yaml(text, path)
+
+
+def _yaml(text: str, path: Path) -> dict[str, str]:
+    try:
+        data = parse(text, path, provenance=False).data
+    except BadInput as error:
+        line = re.match(r":(\d+):", error.what.removeprefix(str(path)))
+        raise _unreadable(path, line[1] if line else "1", "`NAME: value`") from None
+    if not isinstance(data, dict):
+        raise _unreadable(path, "1", "`NAME: value`")
+    odd = [name for name, value in data.items() if not isinstance(value, str)]
+    if odd:
+        raise BadInput(
+            f"{path}: no text: {', '.join(odd)}", why="numbers, dates and yes/no would be changed", hint="put the values in quotes"
+        )
     return data
+
+
+def _dotenv(text: str, path: Path) -> dict[str, str]:
+    """`NAME=value` lines: taken literally but for quotes around the whole value; nothing is expanded."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        match = DOTENV.fullmatch(stripped)
+        if match is None or match[1] in found:
+            raise _unreadable(path, str(number), "`NAME=value`")
+        quoted = len(match[2]) > 1 and match[2][0] == match[2][-1] and match[2][0] in "'\""
+        found[match[1]] = match[2][1:-1] if quoted else match[2]
+    return found
+
+
+def _unreadable(path: Path, line: str, form: str) -> BadInput:
+    """Says where, never what: the line may hold a secret."""
+    return BadInput(
+        f"{path}:{line}: no {form} line, or a name that was given before",
+        hint="one name a line, each once; a value with special signs in quotes",
+    )

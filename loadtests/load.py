@@ -31,6 +31,8 @@ CLIFF_SHARE = 0.5
 CLIFF_FEWEST = 20
 CLIFF_SECONDS = 2
 GIVE_UP_S = 1.0
+# A queue of so many is none yet, however low the rate.
+FEWEST_WAITING = 50
 
 
 class Load:
@@ -47,6 +49,8 @@ class Load:
         self.lags: list[float] = []
         self.random = Random(plan.seed + audience.born)  # noqa: S311 - arrival times are no secret
         self.begin = 0.0
+        waiting = FEWEST_WAITING + round(probe.rate_per_s * probe.patience_s) if probe.patience_s else plan.max_in_flight
+        self.most_in_flight = min(plan.max_in_flight, waiting)
         self.alarm = Alarm()
 
     @property
@@ -95,7 +99,7 @@ class Load:
 
     def _launch(self, due: float) -> None:
         self.offered += 1
-        if len(self.flying) >= self.plan.max_in_flight:
+        if len(self.flying) >= self.most_in_flight:
             self.stopped = "in-flight"
         elif self.offered > self.plan.max_requests:
             self.stopped = "requests"

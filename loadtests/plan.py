@@ -48,7 +48,11 @@ class Target(Fixed):
 
 
 class Probe(Fixed):
-    """One stretch of load. `open`: Poisson arrivals at `rate_per_s`. `closed`: `users` that never think, for the capacity itself."""
+    """One stretch of load. `open`: Poisson arrivals at `rate_per_s`. `closed`: `users` that never think, for the capacity itself.
+
+    With `patience_s` the probe is given up when as many requests wait as arrive in that time; after that, and after a closed
+    probe, the service gets time to recover (at most `recovery_s`).
+    """
 
     name: str
     kind: Literal["open", "closed"] = "open"
@@ -56,6 +60,8 @@ class Probe(Fixed):
     users: Annotated[int, Field(ge=0, le=10_000)] = 0
     warmup_s: Annotated[float, Field(ge=0, le=300)] = 5.0
     seconds: Annotated[float, Field(gt=0, le=PROBE_LIMIT_S)]
+    patience_s: Annotated[float, Field(gt=0, le=60)] | None = None
+    recovery_s: Annotated[float, Field(ge=0, le=300)] = 0.0
 
     @model_validator(mode="after")
     def has_load(self) -> Probe:

@@ -17,6 +17,10 @@ ANSWER_CHARACTERS = 300
 # Without addresses of their own, accounts come from one client, which may log in once a second.
 ALONE_ACCOUNTS = 3
 ALONE_PAUSE_S = 1.0
+# Recovered: at most this much slower than before, apart from noise.
+SLOWER = 2.0
+TOLERANCE_S = 0.1
+RECOVERY_PAUSE_S = 0.25
 
 
 class Failed(Exception):
@@ -47,6 +51,31 @@ def rehearse(plan: Plan, wire: Wire, audience: Audience, pause: Callable[[float]
     return Prepared(
         journeys=tuple(audience.journeys), steps=steps, accounts=len(audience.accounts), seconds=round(time.perf_counter() - start, 2)
     )
+
+
+def play_all(wire: Wire, audience: Audience) -> float | None:
+    """Seconds that one user needs for every journey; None when a step fails."""
+    start = time.perf_counter()
+    try:
+        for name in audience.journeys:
+            visit = audience.arrive(name)
+            while (step := visit.step) is not None:
+                _play(wire, visit, step)
+            audience.back(visit, content=False)
+    except Failed:
+        return None
+    return time.perf_counter() - start
+
+
+def recover(wire: Wire, audience: Audience, usual_s: float, at_most_s: float, pause: Callable[[float], None]) -> float:
+    """Wait until one user is served about as quickly as before the load; seconds that this took."""
+    start = time.perf_counter()
+    while (waited := time.perf_counter() - start) < at_most_s:
+        spent = play_all(wire, audience)
+        if spent is not None and spent <= SLOWER * usual_s + TOLERANCE_S:
+            return round(waited, 2)
+        pause(RECOVERY_PAUSE_S)
+    return at_most_s
 
 
 def _accounts(plan: Plan, wire: Wire, audience: Audience, pause: Callable[[float], None]) -> list[tuple[str, str]]:

@@ -70,7 +70,11 @@ Stopped = Literal["", "interrupted", "requests", "in-flight", "errors"]
 
 
 class Measured(Value):
-    """One probe. Figures are of the window after the warm-up; `stopped` says why it ended before its time."""
+    """One probe. Figures are of the window after the warm-up; `stopped` says why it ended before its time.
+
+    `recovery_s` is how long the service took to be as quick as before, the time allowed when it did not get there; None when
+    nobody looked.
+    """
 
     event: Literal["measured"] = "measured"
     probe: Probe
@@ -91,6 +95,7 @@ class Measured(Value):
     blocks: tuple[Block, ...]
     generator: Generator
     stopped: Stopped = ""
+    recovery_s: float | None = None
 
 
 class Verdict(StrEnum):

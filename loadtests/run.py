@@ -82,6 +82,9 @@ class Generator:
         while True:
             try:
                 event = self._event(until)
+                if isinstance(event, progress.Checking | progress.Prepared | progress.Started | progress.Second):
+                    self._on_progress(event)
+                    continue
             except KeyboardInterrupt:
                 if self.interrupted:
                     raise
@@ -93,9 +96,7 @@ class Generator:
                 return event
             if isinstance(event, progress.Refusal):
                 raise _refused(event)
-            if isinstance(event, progress.Bye) or event is None:
-                return self._ended()
-            self._on_progress(event)
+            return self._ended()
 
     def _ended(self) -> Measured | None:
         if self.interrupted:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from documents import Document, fit, read
+from documents import Document, did_you_mean, fit, read
 from errors import BadInput
 from folders import roots
 from phases.model import Phase, Platform
 
 ROOT = Path(__file__).parent
+VARIABLE = "CMCTL_PLATFORMS"
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Loaded:
         return self.phases[number]
 
 
-VARIABLE = "CMCTL_PLATFORMS"
-
-
 def _folders(root: Path | None) -> dict[str, Path]:
     """Name → folder, over all places where platforms lie."""
-    places = [root] if root else roots(VARIABLE, ROOT)
-    return {path.parent.name: path.parent for place in reversed(places) for path in place.glob("*/platform.yaml")}
+    return {path.parent.name: path.parent for place in reversed(_places(root)) for path in place.glob("*/platform.yaml")}
+
+
+def _places(root: Path | None) -> list[Path]:
+    return [root] if root else roots(VARIABLE, ROOT)
 
 
 def names(root: Path | None = None) -> list[str]:
@@ -48,14 +48,31 @@ def load(name: str, root: Path | None = None) -> Loaded:
     """The platform called `name`. Raises BadInput for an unknown name, a malformed file, or a file whose number is not its name's."""
     folders = _folders(root)
     if name not in folders:
-        close = difflib.get_close_matches(name, folders, n=1)
-        guess = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(folders)) or 'none'}"
-        raise BadInput(f"there is no platform {name!r}", why=guess, hint="cmctl phases --platform codementee")
-    head = read(folders[name] / "platform.yaml")
+        raise BadInput(
+            f"there is no platform {name!r}",
+            why=f"{did_you_mean(name, list(folders)).strip(' ()')}; looked in {', '.join(str(place) for place in _places(root))}",
+            hint="cmctl phases --platform codementee",
+        )
+    folder = folders[name]
+    head = read(folder / "platform.yaml")
     platform = fit(head, Platform)
-    documents = [read(path) for path in sorted(folders[name].glob("phase[0-9].yaml"))]
+    if platform.name != name:
+        raise BadInput(f"{head.path}:{head.line(('name',))}: name {platform.name!r} does not fit the folder's name {name!r}")
+    documents = [read(path) for path in _phase_files(folder)]
     phases = [_phase(document, platform) for document in documents]
     return Loaded(platform, {one.number: one for one in phases}, (head, *documents))
+
+
+def _phase_files(folder: Path) -> list[Path]:
+    """phase0.yaml … phase9.yaml. One that is nearly called so would be left out in silence, so it is refused."""
+    found = sorted(folder.glob("phase[0-9].yaml"))
+    odd = sorted(str(path) for path in folder.glob("phase*.y*ml") if path not in found)
+    if odd or not found:
+        raise BadInput(
+            f"{', '.join(odd)}: not called like a phase" if odd else f"{folder}: there is no phase in it",
+            hint="phases are called phase0.yaml … phase9.yaml",
+        )
+    return found
 
 
 def _phase(document: Document, platform: Platform) -> Phase:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from documents import broken, did_you_mean
+
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,62}$")]
-Positive = Annotated[int, Field(gt=0)]
-Ratio = Annotated[float, Field(ge=0, le=1)]
+Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+# Strict: `yes` is no 1, and `"600"` no 600.
+Positive = Annotated[int, Field(gt=0, strict=True)]
+Count = Annotated[int, Field(ge=0, strict=True)]
+Ratio = Annotated[float, Field(ge=0, le=1, strict=True)]
+Cpus = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+Port = Annotated[int, Field(gt=0, lt=65536, strict=True)]
+Label = Annotated[str, Field(pattern=r"^(@|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)$")]
+Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
+Attribute = Annotated[str, Field(pattern=r"^-?[A-Za-z_][A-Za-z0-9_.]*$")]
 UrlPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*$")]
 
 
@@ -25,11 +38,11 @@ class Service(Facts):
 
     kind: Literal["backend", "frontend"]
     image: Slug
-    port: Positive
+    port: Port
     ready: UrlPath
     live: UrlPath
     metrics: UrlPath | None = None
-    environment: dict[str, str] = {}
+    environment: dict[SecretName, Text] = {}
     secrets: tuple[SecretName, ...] = ()
     stop_grace_s: Positive = 10
 
@@ -67,16 +80,16 @@ class Route(Facts):
 class Domains(Facts):
     """Names under the environment's domain; `@` is the domain itself."""
 
-    web: tuple[str, ...]
-    api: tuple[str, ...]
-    cdn: tuple[str, ...] = ()
+    web: Annotated[tuple[Label, ...], Field(min_length=1)]
+    api: tuple[Label, ...] = ()
+    cdn: tuple[Label, ...] = ()
 
 
 class Index(Facts):
     """`keys` in order; a leading `-` means descending."""
 
-    collection: str
-    keys: tuple[Annotated[str, Field(pattern=r"^-?[a-z_]+$")], ...]
+    collection: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")]
+    keys: Annotated[tuple[Attribute, ...], Field(min_length=1)]
     unique: bool = False
     origin: str
 
@@ -86,7 +99,7 @@ class Job(Facts):
 
     name: Slug
     service: Slug
-    command: tuple[str, ...]
+    command: Annotated[tuple[Text, ...], Field(min_length=1)]
     when: Literal["before-switch", "after-switch"]
     timeout_s: Positive
 
@@ -95,8 +108,14 @@ class Journey(Facts):
     """What a user does, as a load test plays it. Weights are shares of arrivals; steps are names the locustfile knows."""
 
     weight: Positive
-    steps: tuple[str, ...]
-    think_s: tuple[float, float]
+    steps: Annotated[tuple[Text, ...], Field(min_length=1)]
+    think_s: tuple[Seconds, Seconds]
+
+    @model_validator(mode="after")
+    def shortest_first(self) -> Journey:
+        if self.think_s[0] > self.think_s[1]:
+            raise broken("the shortest think time comes first", "think_s")
+        return self
 
 
 class Session(Facts):
@@ -108,14 +127,14 @@ class Platform(Facts):
     """The product that is operated."""
 
     name: Slug
-    title: str
-    version: str
+    title: Title
+    version: Version
     services: dict[Slug, Service]
     routes: tuple[Route, ...]
     limits: dict[Slug, RateLimit]
     domains: Domains
     session: Session
-    cache_ttl_s: dict[str, Positive]
+    cache_ttl_s: dict[Key, Positive]
     secrets: tuple[SecretName, ...]
     indexes: tuple[Index, ...]
     jobs: tuple[Job, ...] = ()
@@ -124,16 +143,37 @@ class Platform(Facts):
 
     @model_validator(mode="after")
     def names_exist(self) -> Platform:
-        _known("routes", (route.service for route in self.routes), self.services)
-        _known("routes limit", (route.limit for route in self.routes if route.limit), self.limits)
-        _known("jobs", (job.service for job in self.jobs), self.services)
-        _known("service secrets", (name for service in self.services.values() for name in service.secrets), self.secrets)
+        for index, route in enumerate(self.routes):
+            _known(route.service, self.services, "routes", index, "service")
+            if route.limit:
+                _known(route.limit, self.limits, "routes", index, "limit")
+            if not getattr(self.domains, route.domain):
+                raise broken(f"there are no names under domains.{route.domain}", "routes", index, "domain")
+        for index, job in enumerate(self.jobs):
+            _known(job.service, self.services, "jobs", index, "service")
+        for name, service in self.services.items():
+            for index, secret in enumerate(service.secrets):
+                _known(secret, self.secrets, "services", name, "secrets", index)
+        return self
+
+    @model_validator(mode="after")
+    def nothing_twice(self) -> Platform:
+        _once("routes", ((route.domain, route.path) for route in self.routes))
+        _once("indexes", ((index.collection, index.keys) for index in self.indexes))
+        _once("jobs", (job.name for job in self.jobs))
+        _once("secrets", self.secrets)
         return self
 
 
 class Target(Facts):
     users: Positive
     concurrent: Positive
+
+    @model_validator(mode="after")
+    def no_more_at_once_than_there_are(self) -> Target:
+        if self.concurrent > self.users:
+            raise broken(f"{self.concurrent} concurrent of {self.users} users", "concurrent")
+        return self
 
 
 class Slo(Facts):
@@ -160,13 +200,13 @@ class Workload(Facts):
     replicas: Positive
     workers: Positive = 1
     memory_mb: Positive
-    cpus: Annotated[float, Field(gt=0)]
+    cpus: Cpus
     weights: tuple[Positive, ...] = ()
 
     @model_validator(mode="after")
     def one_weight_each(self) -> Workload:
         if self.weights and len(self.weights) != self.replicas:
-            raise ValueError(f"{len(self.weights)} weights for {self.replicas} replicas")
+            raise broken(f"{len(self.weights)} weights for {self.replicas} replicas", "weights")
         return self
 
 
@@ -176,10 +216,10 @@ class Balancer(Facts):
     role: Slug
     algorithm: Literal["least_conn", "round_robin"]
     keepalive: Positive
-    max_fails: Annotated[int, Field(ge=0)]
+    max_fails: Count
     fail_timeout_s: Positive
     memory_mb: Positive
-    cpus: Annotated[float, Field(gt=0)]
+    cpus: Cpus
 
 
 class Redis(Facts):
@@ -188,14 +228,14 @@ class Redis(Facts):
     role: Slug
     maxmemory_mb: Positive
     memory_mb: Positive
-    cpus: Annotated[float, Field(gt=0)]
+    cpus: Cpus
     policy: Literal["allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-ttl", "noeviction"]
     append_only: bool
 
     @model_validator(mode="after")
     def fork_fits(self) -> Redis:
         if self.maxmemory_mb > 0.75 * self.memory_mb:
-            raise ValueError(f"maxmemory_mb {self.maxmemory_mb} is more than 75 % of memory_mb {self.memory_mb}: a rewrite would be killed")
+            raise broken(f"{self.maxmemory_mb} is more than 75 % of memory_mb {self.memory_mb}: a rewrite would be killed", "maxmemory_mb")
         return self
 
 
@@ -203,9 +243,15 @@ class Pool(Facts):
     """A MongoDB driver pool, per process and server."""
 
     max: Positive
-    min: Annotated[int, Field(ge=0)]
+    min: Count
     idle_ms: Positive
     select_ms: Positive
+
+    @model_validator(mode="after")
+    def smallest_fits(self) -> Pool:
+        if self.min > self.max:
+            raise broken(f"{self.min} is more than max {self.max}", "min")
+        return self
 
 
 class Database(Facts):
@@ -230,7 +276,7 @@ class Monitoring(Facts):
     scrape_s: Positive
     retention_days: Positive
     memory_mb: Positive
-    cpus: Annotated[float, Field(gt=0)]
+    cpus: Cpus
 
 
 class Gate(Facts):
@@ -241,7 +287,7 @@ class Gate(Facts):
     error_ratio: Ratio
     p95_ms: Positive
     ready_s: Positive
-    keep_warm_s: Annotated[int, Field(ge=0)]
+    keep_warm_s: Count
 
 
 class Scaling(Facts):
@@ -251,6 +297,12 @@ class Scaling(Facts):
     max: Positive
     cpu_percent: Positive
     memory_percent: Positive | None = None
+
+    @model_validator(mode="after")
+    def smallest_fits(self) -> Scaling:
+        if self.min > self.max:
+            raise broken(f"{self.min} is more than max {self.max}", "min")
+        return self
 
 
 class Pods(Facts):
@@ -262,6 +314,14 @@ class Pods(Facts):
     limits_memory_mb: Positive
     scaling: Scaling
 
+    @model_validator(mode="after")
+    def limits_hold_requests(self) -> Pods:
+        if self.requests_cpu_m > self.limits_cpu_m:
+            raise broken(f"{self.requests_cpu_m} is more than limits_cpu_m {self.limits_cpu_m}", "requests_cpu_m")
+        if self.requests_memory_mb > self.limits_memory_mb:
+            raise broken(f"{self.requests_memory_mb} is more than limits_memory_mb {self.limits_memory_mb}", "requests_memory_mb")
+        return self
+
 
 class Kubernetes(Facts):
     pods: dict[Slug, Pods]
@@ -270,9 +330,9 @@ class Kubernetes(Facts):
 class Phase(Facts):
     """One numbered stage of a platform's growth."""
 
-    number: Annotated[int, Field(ge=0, le=9)]
+    number: Annotated[int, Field(ge=0, le=9, strict=True)]
     name: Slug
-    title: str
+    title: Title
     runtime: Literal["compose", "kubernetes"]
     target: Target
     slo: Slo
@@ -288,22 +348,32 @@ class Phase(Facts):
 
     @model_validator(mode="after")
     def roles_exist(self) -> Phase:
-        roles = [part.role for part in self.workloads.values()] + [part.role for part in self.redis.values()]
-        roles += [self.balancer.role] if self.balancer else []
-        roles += [self.monitoring.role] if self.monitoring else []
-        _known("roles", roles, self.hosts)
+        for section, parts in (("workloads", self.workloads), ("redis", self.redis)):
+            for name, part in parts.items():
+                _known(part.role, self.hosts, section, name, "role")
+        if self.balancer:
+            _known(self.balancer.role, self.hosts, "balancer", "role")
+        if self.monitoring:
+            _known(self.monitoring.role, self.hosts, "monitoring", "role")
         return self
 
     @model_validator(mode="after")
     def runtime_is_described(self) -> Phase:
         if self.runtime == "compose" and (self.balancer is None or not self.workloads):
-            raise ValueError("a compose phase needs balancer and workloads")
+            raise broken("a compose phase needs balancer and workloads", "runtime")
         if self.runtime == "kubernetes" and self.kubernetes is None:
-            raise ValueError("a kubernetes phase needs kubernetes")
+            raise broken("a kubernetes phase needs kubernetes", "runtime")
         return self
 
 
-def _known(what: str, names: Iterable[str], known: Iterable[str]) -> None:
-    missing = sorted(set(names) - set(known))
-    if missing:
-        raise ValueError(f"{what}: unknown {', '.join(missing)} (known: {', '.join(sorted(known))})")
+def _known(name: str, known: Collection[str], *at: str | int) -> None:
+    if name not in known:
+        raise broken(f"unknown {name}{did_you_mean(name, list(known))}", *at)
+
+
+def _once(section: str, things: Iterable[Hashable]) -> None:
+    seen: set[Hashable] = set()
+    for index, thing in enumerate(things):
+        if thing in seen:
+            raise broken("is there twice", section, index)
+        seen.add(thing)

@@ -25,6 +25,7 @@ from stacks.workspace import Cli, Settings, Stack, stack
 Program = Callable[[], None]
 KEEP_VOLUMES = "CMCTL_KEEP_VOLUMES"
 ATTEMPTS = 3
+PENDING = "pending operations from previous deployment"
 
 
 def nothing(event: Event) -> None:
@@ -113,6 +114,7 @@ class _Run:
         self._stack = stack(request.stack, request.program if program else None, request.settings, self._cli)
         self._heard: list[EngineEvent] = []
         self._said: list[Said] = []
+        self._fault: Exception | None = None
         self.counts: dict[str, int] = {}
 
     def heard(self, event: EngineEvent) -> None:
@@ -125,7 +127,14 @@ class _Run:
         for one in events(event):
             if isinstance(one, Said):
                 self._said.append(one)
-            self._tell(one)
+            self._pass_on(one)
+
+    def _pass_on(self, event: Event) -> None:
+        """A listener that fails must not break the engine's stream half-way through an update: its fault is raised at the end."""
+        try:
+            self._tell(event)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised once the engine has ended
+            self._fault = self._fault or error
 
     def changes(self) -> tuple[Change, ...]:
         found = (change(event, refreshed=self._refreshed) for event in self._heard)
@@ -162,7 +171,14 @@ class _Run:
             self._unlock(str(error))
             return False
         except automation.CommandError as error:
+            if self._fault:
+                raise self._fault from error
             raise failure(self._request.stack, self._said, str(error), interrupted=bool(self._cli.interrupted)) from error
+        if any(PENDING in one.text for one in self._said):
+            # This run held the lock, so what was pending before it belongs to nobody.
+            self._stack.refresh(clear_pending_creates=True, run_program=False)
+        if self._fault:
+            raise self._fault
         return True
 
     def _create(self) -> None:

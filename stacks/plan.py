@@ -36,7 +36,7 @@ class Field:
 
     @property
     def secret(self) -> bool:
-        return SECRET in {self.old, self.new} if isinstance(self.old, str | None) and isinstance(self.new, str | None) else False
+        return SECRET in (self.old, self.new)
 
 
 @dataclass(frozen=True)

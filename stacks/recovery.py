@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from errors import Locked
+from stacks.processes import runs
 from stacks.workspace import Stack
 
 Report = Callable[[str], None]
@@ -28,15 +29,7 @@ class Lock:
 
     def stale(self) -> bool:
         """Whether its holder ran on this machine and is gone. Of another machine's holder nothing is known: not stale."""
-        return self.host == socket.gethostname() and not _is_pulumi(self.pid)
-
-
-def _is_pulumi(pid: int) -> bool:
-    """A pid may have been given to another program since: then the holder is gone too."""
-    try:
-        return "pulumi" in Path(f"/proc/{pid}/comm").read_text(encoding="utf-8")
-    except OSError:
-        return False
+        return self.host == socket.gethostname() and not runs(self.pid, "pulumi")
 
 
 def locks(message: str) -> tuple[Lock, ...]:

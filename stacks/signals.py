@@ -30,7 +30,9 @@ def passed_on(cli: Cli, report: Callable[[str], None]) -> Iterator[None]:
             else f"{name}: ending at once"
         )
 
-    former = {number: signal.signal(number, handle) for number in SIGNALS}
+    # What a caller ignores (nohup) stays ignored.
+    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    former = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield
     finally:

@@ -99,3 +99,23 @@ def _alternatives(facts: Facts) -> None:
         low = next((goal.low for goal in spans if Decimal(0) < goal.low < goal.high), None)
         if low is not None and len(table.users) == 1 and not table.thing.startswith("phase"):
             facts.tables[index] = Table(**{**table.__dict__, "users": (table.users[0], low)})
+
+
+COLUMNS = ("where", "table", "lines", "sum", "stated", "users", "for each user", "stated", "verdict")
+
+
+def rows(found: Audit) -> list[tuple[str, ...]]:
+    """The recomputed tables, in COLUMNS' order."""
+    return [
+        (f"{Path(row.where.file).name}:{row.where.line}", row.title, row.components, row.sum, row.stated, row.users, row.per_user, row.stated_per_user, row.verdict)
+        for row in found.rows
+    ]  # fmt: skip
+
+
+def as_dict(found: Audit) -> dict[str, list[dict[str, object]]]:
+    """The document of `cost audit --json` (schema cmctl/cost-audit/1)."""
+    names = ("where", "title", "components", "sum", "stated", "users", "per_user", "stated_per_user", "verdict")
+    findings = [
+        {"kind": one.kind, "file": one.where.file, "line": one.where.line, "text": one.text, "note": one.note} for one in found.findings
+    ]
+    return {"tables": [dict(zip(names, row, strict=True)) for row in rows(found)], "findings": findings}

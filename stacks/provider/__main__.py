@@ -18,6 +18,8 @@ from stacks.provider.tasks import Tasks
 
 
 def main() -> int:
+    # The state's passphrase is the engine's; programs that are started on this machine from here on shall not inherit it.
+    os.environ.pop("PULUMI_CONFIG_PASSPHRASE", None)
     tasks, log = Tasks(), EngineLog()
     log.connect(sys.argv[1] if len(sys.argv) > 1 else "")
     resources: dict[str, Resource] = {

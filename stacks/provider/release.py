@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from errors import BadInput
 from hosts.events import Report
 from stacks.provider.difference import FILES, difference
 from stacks.provider.door import Door
@@ -57,7 +58,8 @@ class Release:
         return {"release": outcome.release, "slot": outcome.slot, "problems": {}}
 
     def read(self, made: str, inputs: Values, old: Values) -> Found | None:
-        del made
+        if not inputs:
+            raise BadInput(f"release {made} cannot be imported", why="its files are known to cmctl alone", hint="cmctl deploy")
         running = self._tasks.run(self._door().observe(_spec(inputs)))
         if running is None:
             return None

@@ -7,12 +7,12 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import FrameType
 
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from stacks.processes import runs
 from stacks.provider.tasks import Tasks
 
 MESSAGE_BYTES = 400 * 2**20
@@ -57,7 +57,7 @@ def watched(engine: int, boss: str) -> Callable[[], bool]:
     """
 
     def alive() -> bool:
-        return os.getppid() == engine and (not boss or Path(f"/proc/{boss}").exists())
+        return os.getppid() == engine and (not boss or runs(int(boss)))
 
     return alive
 

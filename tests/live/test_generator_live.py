@@ -236,7 +236,8 @@ def test_production_is_refused_by_the_generator_too() -> None:
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with SIGINT ignored
 from loadtests import plan, run
 from loadtests.progress import Second
 def on(event):

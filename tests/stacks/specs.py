@@ -17,7 +17,9 @@ def bundle(host: str, line: str) -> Bundle:
     return Bundle(files=files, secret_files={"secrets/JWT_SECRET": CANARY})
 
 
-def spec(version: str = "1.0", line: str = "worker_processes auto;", stack: str = STACK, hosts: tuple[str, ...] = ("app-1", "app-2")) -> ReleaseSpec:
+def spec(
+    version: str = "1.0", line: str = "worker_processes auto;", stack: str = STACK, hosts: tuple[str, ...] = ("app-1", "app-2")
+) -> ReleaseSpec:
     return ReleaseSpec(
         stack=stack, version=version, hosts={host: target(host) for host in hosts},
         bundles={host: bundle(host, line if host == hosts[0] else "worker_processes auto;") for host in hosts},

@@ -23,7 +23,9 @@ def test_a_stacks_name_says_what_it_is(stack: str, wanted: Named, phase: int | N
     assert wanted.phase == phase
 
 
-@pytest.mark.parametrize("stack", ["", "dev", "codementee-local", "codementee-local-phase", "codementee-moon-phase2", "other-local-phase2", "shop-local-phasex"])
+@pytest.mark.parametrize(
+    "stack", ["", "dev", "codementee-local", "codementee-local-phase", "codementee-moon-phase2", "other-local-phase2", "shop-local-phasex"]
+)
 def test_other_names_are_refused(stack: str) -> None:
     """A name that is none of ours is refused with the names there are."""
     with pytest.raises(BadInput, match="names no platform"):

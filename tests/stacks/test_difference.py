@@ -11,7 +11,9 @@ from stacks.provider.difference import FIELD, FILES, difference
 
 NAMES = st.text(st.characters(codec="ascii", exclude_categories=("Cc",)), min_size=1, max_size=12)
 LEAVES = st.booleans() | st.integers(-9, 9) | st.text(max_size=5)
-VALUES: st.SearchStrategy[Any] = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=12)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=12
+)
 TREES = st.dictionaries(st.sampled_from(["bundles", "images", "spec"]), VALUES, max_size=3)
 
 

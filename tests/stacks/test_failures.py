@@ -15,7 +15,9 @@ def said(text: str, error: CmctlError | None = None) -> Said:
 
 def test_the_providers_own_error_is_the_answer() -> None:
     """What the provider said is what the person reads, with its exit code; the engine's "update failed" adds nothing."""
-    error = failure("s", [said("…", RolledBack("app-2 never got ready", hint="cmctl status")), said("update failed")], "code: 255", interrupted=False)
+    error = failure(
+        "s", [said("…", RolledBack("app-2 never got ready", hint="cmctl status")), said("update failed")], "code: 255", interrupted=False
+    )
     assert isinstance(error, RolledBack)
     assert error.what == "app-2 never got ready"
 

@@ -13,7 +13,11 @@ FILE = 'bundles["app-1"].files["base/nginx/nginx.conf"]'
 
 
 def event(op: str, *, key: str = "resourcePreEvent", urn: str = URN, old: Any = None, new: Any = None, diff: Any = None) -> EngineEvent:
-    state = {name: {"type": "t", "urn": urn, "inputs": values, "outputs": values} for name, values in (("old", old), ("new", new)) if values is not None}
+    state = {
+        name: {"type": "t", "urn": urn, "inputs": values, "outputs": values}
+        for name, values in (("old", old), ("new", new))
+        if values is not None
+    }
     metadata = {"op": op, "urn": urn, "type": urn.split("::")[2], "provider": "", "detailedDiff": diff, **state}
     return EngineEvent.from_json({"sequence": 1, "timestamp": 1, key: {"metadata": metadata, "planning": True}})
 
@@ -44,7 +48,9 @@ def test_a_secret_is_a_key_without_a_value() -> None:
 
 def test_drift_is_marked() -> None:
     """What differs from what was left is told apart from what differs from what was asked."""
-    found = change(event("update", old={"problems": {"h": {"c": "exited"}}}, new={"problems": {}}, diff={'problems["h"]["c"]': {"diffKind": "delete"}}))
+    found = change(
+        event("update", old={"problems": {"h": {"c": "exited"}}}, new={"problems": {}}, diff={'problems["h"]["c"]': {"diffKind": "delete"}})
+    )
     assert found is not None
     assert found.fields == (Field('problems["h"]["c"]', "delete", "exited", None, drift=True),)
 

@@ -97,7 +97,10 @@ def test_an_environment_needs_what_it_buys() -> None:
     """Containers and a local edge need no plugin but cmctl's own."""
     local = environments.load("local")
     assert plugins.packages(local) == ()
-    assert plugins.packages(local.model_copy(update={"providers": Providers(database="atlas", edge="cloudflare")})) == ("mongodbatlas", "cloudflare")
+    assert plugins.packages(local.model_copy(update={"providers": Providers(database="atlas", edge="cloudflare")})) == (
+        "mongodbatlas",
+        "cloudflare",
+    )
 
 
 def test_a_missing_cli_says_how_to_get_it(tmp_path: Path) -> None:

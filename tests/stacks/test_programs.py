@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import warnings
@@ -37,6 +38,7 @@ class Asked(mocks.Mocks):
 
     resources: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    loops: list[asyncio.AbstractEventLoop] = field(default_factory=list)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         self.resources.append((args.typ, args.name, args.inputs))
@@ -51,19 +53,37 @@ class Asked(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
         raise AssertionError(f"no program calls {args.token}")
 
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The SDK's mocks open a loop in every thread and close none."""
+        self.loops.append(asyncio.SelectorEventLoop())
+        return self.loops[-1]
+
     def of(self, kind: str) -> dict[str, dict[str, Any]]:
         return {name: inputs for typ, name, inputs in self.resources if typ.endswith(f":{kind}")}
 
 
 def run(program: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What a program asks for. Every loop that the SDK opens on the way is closed again."""
     asked = Asked()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio, "new_event_loop", asked.loop)
+            asyncio.set_event_loop(asked.loop())
+            return _asked(program, asked, monkeypatch)
+    finally:
+        asyncio.set_event_loop(None)
+        for loop in asked.loops:
+            loop.close()
+
+
+def _asked(program: Callable[[], None], asked: Asked, monkeypatch: pytest.MonkeyPatch) -> Asked:
     mocks.set_mocks(asked, project="cmctl", stack="test", preview=False)
     monkeypatch.setattr(pulumi, "export", asked.outputs.__setitem__)
 
     @pulumi.runtime.test
     def inside() -> pulumi.Output[Any]:
         program()
-        return pulumi.Output.all(**asked.outputs).apply(lambda values: asked.outputs.update(values))
+        return pulumi.Output.all(**asked.outputs).apply(asked.outputs.update)
 
     inside()
     return asked
@@ -90,7 +110,12 @@ def test_a_phase_is_its_hosts_and_one_release(monkeypatch: pytest.MonkeyPatch) -
     assert release["bundles"]["app-1"]["files"]["base/nginx/nginx.conf"] == "# app-1\nworker_processes auto;\n"
     assert rpc.is_rpc_secret(release["secretFiles"])
     assert CANARY not in str({name: value for name, value in release.items() if name != "secretFiles"})
-    assert asked.outputs == {"release": "1.0-abc", "version": "1.0", "slot": "blue", "hosts": {"app-1": {"engine": "20.10"}, "app-2": {"engine": "20.10"}}}
+    assert asked.outputs == {
+        "release": "1.0-abc",
+        "version": "1.0",
+        "slot": "blue",
+        "hosts": {"app-1": {"engine": "20.10"}, "app-2": {"engine": "20.10"}},
+    }
 
 
 def test_local_layers_are_releases_too(monkeypatch: pytest.MonkeyPatch) -> None:

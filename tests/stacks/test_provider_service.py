@@ -43,7 +43,11 @@ def folder(tmp_path: Path) -> FolderDoor:
 @pytest.fixture
 def provider(folder: FolderDoor) -> Provider:
     tasks = Tasks()
-    resources = {"cmctl:index:Host": Host(lambda: folder, tasks), "cmctl:index:Release": Release(lambda: folder, tasks), "cmctl:index:Password": Password()}
+    resources = {
+        "cmctl:index:Host": Host(lambda: folder, tasks),
+        "cmctl:index:Release": Release(lambda: folder, tasks),
+        "cmctl:index:Password": Password(),
+    }
     return Provider(resources, "1.2.3", tasks, EngineLog())
 
 
@@ -52,8 +56,12 @@ def inputs(**changes: Any) -> Any:
     return {**plain_part, SECRET: secret}
 
 
-def diff(provider: Provider, old: dict[str, Any], new: dict[str, Any], outputs: dict[str, Any] | None = None, ignore: tuple[str, ...] = ()) -> Any:
-    request = provider_pb2.DiffRequest(urn=URN.format("Release"), old_inputs=struct(old), olds=struct(outputs or {}), news=struct(new), ignoreChanges=ignore)
+def diff(
+    provider: Provider, old: dict[str, Any], new: dict[str, Any], outputs: dict[str, Any] | None = None, ignore: tuple[str, ...] = ()
+) -> Any:
+    request = provider_pb2.DiffRequest(
+        urn=URN.format("Release"), old_inputs=struct(old), olds=struct(outputs or {}), news=struct(new), ignoreChanges=ignore
+    )
     return provider.Diff(request, Context())
 
 
@@ -140,14 +148,18 @@ def test_a_create_may_be_repeated(provider: Provider, folder: FolderDoor) -> Non
 def test_reading_shows_what_really_runs(provider: Provider, folder: FolderDoor) -> None:
     """A file that somebody changed on a host, an older version that runs: the refreshed inputs say so."""
     create(provider, inputs(version="0.9", line="changed by hand;"))
-    seen = provider.Read(provider_pb2.ReadRequest(id=STACK, urn=URN.format("Release"), inputs=struct(inputs()), properties=struct({})), Context())
+    seen = provider.Read(
+        provider_pb2.ReadRequest(id=STACK, urn=URN.format("Release"), inputs=struct(inputs()), properties=struct({})), Context()
+    )
     answer = diff(provider, plain(seen.inputs), inputs())
     assert set(answer.detailedDiff) == {"version", 'bundles["app-1"].files["base/nginx/nginx.conf"]'}
 
 
 def test_what_is_gone_is_told_as_gone(provider: Provider) -> None:
     """Where nothing of the stack is there, the engine gets an empty answer and drops the resource."""
-    seen = provider.Read(provider_pb2.ReadRequest(id=STACK, urn=URN.format("Release"), inputs=struct(inputs()), properties=struct({})), Context())
+    seen = provider.Read(
+        provider_pb2.ReadRequest(id=STACK, urn=URN.format("Release"), inputs=struct(inputs()), properties=struct({})), Context()
+    )
     assert seen.id == ""
 
 
@@ -176,7 +188,10 @@ def test_previews_touch_nothing(provider: Provider, folder: FolderDoor) -> None:
     assert not list(folder.folder.iterdir())
 
 
-@pytest.mark.parametrize(("kind", "values", "missing"), [("Release", {"stack": "x"}, "bundles"), ("Host", {"name": "h"}, "target"), ("Password", {"generation": "1"}, "generation")])
+@pytest.mark.parametrize(
+    ("kind", "values", "missing"),
+    [("Release", {"stack": "x"}, "bundles"), ("Host", {"name": "h"}, "target"), ("Password", {"generation": "1"}, "generation")],
+)
 def test_missing_inputs_are_named(provider: Provider, kind: str, values: dict[str, Any], missing: str) -> None:
     """Inputs that are missing or of a wrong kind are refused before anything runs, each by its name."""
     answer = provider.Check(provider_pb2.CheckRequest(urn=URN.format(kind), news=struct(values)), Context())

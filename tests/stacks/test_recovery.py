@@ -90,3 +90,18 @@ def test_elsewhere_the_engine_removes_it() -> None:
 def test_other_words_hold_no_lock(text: str) -> None:
     """Nothing is read out of messages that name no lock."""
     assert recovery.locks(text) == ()
+
+
+def test_a_zombie_holds_nothing() -> None:
+    """A process that has ended and waits to be collected does not count as running."""
+    import subprocess
+    import sys
+
+    from stacks.processes import runs
+
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert runs(process.pid)
+        assert not runs(process.pid, "pulumi")
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not runs(process.pid)

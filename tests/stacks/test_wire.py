@@ -37,7 +37,7 @@ def test_what_carries_no_payload_is_left_alone(message: str) -> None:
     text, payload = wire.decode(message)
     assert payload is None
     assert wire.decode_error(message) is None
-    assert text.startswith(message.split(" #cmctl")[0].strip())
+    assert text.startswith(message.partition(" #cmctl")[0].strip())
 
 
 def test_people_read_the_sentence_first() -> None:

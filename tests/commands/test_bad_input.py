@@ -1,0 +1,89 @@
+"""Bad input at the door: the right exit code, the reason, what to try; nothing is contacted or changed."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+import cli
+from environments.load import ROOT
+
+CASES = [
+    (["deploy", "--phase", "9", "--yes"], 2, "has no phase 9"),
+    (["deploy", "--phase", "two", "--yes"], 2, "phase"),
+    (["deploy", "--phase", "2", "--env", "lokal", "--yes"], 2, "did you mean local"),
+    (["deploy", "--phase", "2", "--platform", "codementy", "--yes"], 2, "did you mean codementee"),
+    (["deploy", "--phase", "3", "--yes"], 2, "kubernetes"),
+    (["deploy", "--phase", "2", "--version", "1 0; rm", "--yes"], 2, "is no version"),
+    (["deploy"], 2, "--phase"),
+    (["destroy", "--yes"], 2, "destroy what?"),
+    (["rollback", "--phase", "8", "--yes"], 2, "has no phase 8"),
+    (["cost", "--phase", "9"], 2, "phase 9"),
+    (["render", "--phase", "2"], 2, "--out"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), CASES)
+def test_wrong_words(arguments: list[str], code: int, said: str, private_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong phase, environment, platform, version or missing option is exit 2 with the reason, on stderr, and as a document."""
+    assert cli.main(arguments) == code
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert shown.out == ""
+    assert cli.main([*arguments, "--json"]) == code
+    assert json.loads(capsys.readouterr().out)["exit_code"] == code
+
+
+@pytest.fixture
+def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    facts = yaml.safe_load((ROOT / "local.yaml").read_text(encoding="utf-8")) | {"name": "own"}
+    monkeypatch.setenv("CMCTL_ENVIRONMENTS", str(tmp_path))
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(facts), encoding="utf-8")
+    return path
+
+
+def change(path: Path, **changes: object) -> None:
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+
+
+def test_missing_secrets_are_listed(
+    own_environment: Path, private_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A deploy without its secrets is exit 2 and names them all."""
+    change(own_environment, secrets={"from": "env"})
+    monkeypatch.delenv("JWT_SECRET", raising=False)
+    assert cli.main(["deploy", "--phase", "2", "--env", "own", "--yes"]) == 2
+    err = capsys.readouterr().err
+    assert "JWT_SECRET" in err
+    assert "RAZORPAY_KEY_SECRET" in err
+
+
+def test_no_host_for_a_role(own_environment: Path, private_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A phase whose role nobody plays is exit 2 and says what to add."""
+    change(own_environment, hosts={"local": {"connection": "local", "address": "127.0.0.1", "roles": ["app", "data", "monitor"]}})
+    assert cli.main(["preview", "--phase", "2", "--env", "own"]) == 2
+    assert "add lb to a host's roles" in capsys.readouterr().err
+
+
+def test_without_a_terminal_nobody_is_asked(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nobody can answer, a question is exit 2 and names --yes."""
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert cli.main(["rollback", "--phase", "2"]) == 2
+    assert "--yes" in capsys.readouterr().err
+
+
+def test_render_writes_the_same_bytes(private_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`render` writes every layer's files without an engine, and a second run writes the same bytes."""
+    for name in ("one", "two"):
+        assert cli.main(["render", "--phase", "2", "--out", str(tmp_path / name), "--json"]) == 0
+    files = {path.relative_to(tmp_path / "one"): path.read_bytes() for path in (tmp_path / "one").rglob("*") if path.is_file()}
+    assert files == {path.relative_to(tmp_path / "two"): path.read_bytes() for path in (tmp_path / "two").rglob("*") if path.is_file()}
+    assert Path("phase2/local/base/balancer/nginx.conf") in files
+    assert (tmp_path / "one/phase2/local/secrets").stat().st_mode & 0o777 == 0o700

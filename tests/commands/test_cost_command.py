@@ -1,0 +1,188 @@
+"""`cmctl cost` on the command line: what it prints, its exit codes, and what it does not load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cli
+from costs import capacity
+from tests.costs.figures import measured
+
+DATA = Path(__file__).parent.parent / "costs" / "data"
+
+
+@pytest.fixture(autouse=True)
+def home(private_home: Path) -> Path:
+    return private_home
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = cli.main(["cost", *arguments])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    code, out, err = asked(capsys, *arguments, "--json")
+    assert code == 0, err
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def test_a_phase(capsys: pytest.CaptureFixture[str]) -> None:
+    """$500 / 50,000 = $0.0100, with every line's source and date."""
+    code, out, _ = asked(capsys, "--phase", "2")
+    assert code == 0
+    assert "$500 / 50,000 = $0.0100" in out
+    assert "scaling guide, cost of phase 2" in out
+
+
+def test_a_phase_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """The document has a schema, the exact total, the cost of one user and who was counted."""
+    found = document(capsys, "--phase", "1")
+    assert (found["schema"], found["total"], found["per_user"], found["users"]) == ("cmctl/cost/1", "155", "0.0155", 10000)
+
+
+def test_all_phases(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a phase all stand beside each other."""
+    assert [one["per_user"] for one in document(capsys)["phases"]] == ["0.0970", "0.0155", "0.0100", "0.0150"]
+
+
+def test_the_stored_capacity_is_used(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    """After a load test the cost of one user is at the measured capacity, and the text says of which run."""
+    record = capacity.path(home, "codementee", "local", 2)
+    record.parent.mkdir(parents=True)
+    record.write_text(measured(p10=2500, p50=3000, p90=4000).model_dump_json(by_alias=True))
+    _, out, _ = asked(capsys, "--phase", "2", "--per-user")
+    assert "run-7" in out
+    assert "$0.0075-$0.0120" in out
+
+
+def test_a_missing_price(capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing price is exit 6, ≥ in front of the total, and the file and line of the price."""
+    code, out, err = asked(capsys, "--phase", "2", "--book", "list-2026-11")
+    assert code == 6
+    assert "≥ $" in out
+    assert "costs/books/list-2026-11.yaml:" in err
+
+
+WRONG = [
+    (("--phase", "7"), "codementee has no phase 7"),
+    (("--phase", "2", "--book", "sed"), "did you mean seed"),
+    (("--phase", "2", "--users", "0"), "at least one user"),
+    (("--phase", "2", "--users", "-3"), "at least one user"),
+    (("--phase", "2", "--format", "pdf"), "--format pdf is not known"),
+    (("decide", "--users", "0"), "there are no 0 users"),
+    (("decide", "--users", "1000000"), "no phase holds 1,000,000 users"),
+    (("crossover", "upstash-comands", "upstash-fixed-1gb"), "did you mean upstash-commands"),
+    (("needs", "--total", "5", "--users", "5", "--each", "0"), "no number of users"),
+    (("audit", "nothing.md"), "nothing.md: cannot be read"),
+    (("bill", "nothing.csv", "--phase", "2"), "nothing.csv: cannot be read"),
+    (("prices", "refresh", "upstash"), "upstash has no official price interface"),
+    (("gate", "nothing.yaml", "--phase", "2"), "nothing.yaml"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_wrong_input(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str) -> None:
+    """Every wrong input is exit 2 with what is wrong."""
+    code, _, err = asked(capsys, *arguments)
+    assert code == 2
+    assert message in err
+
+
+@pytest.mark.parametrize("form", ["csv", "markdown", "html", "openmetrics"])
+def test_forms_go_to_stdout(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """Every form is data on stdout, without talk."""
+    code, out, err = asked(capsys, "--phase", "2", "--format", form)
+    assert (code, err) == (0, "")
+    assert "200" in out
+
+
+def test_decisions(capsys: pytest.CaptureFixture[str]) -> None:
+    """The next cliff, the break-evens and when going back pays are on one page."""
+    _, out, _ = asked(capsys, "decide", "--users", "10000", "--growth", "8", "--migration", "2000")
+    assert "user 10,001 costs +$345" in out
+    assert "32,259" in out
+    assert "pays after" in out
+    assert [one["at"] for one in document(capsys, "decide", "--variants")["switches"]][:2] == [1001, 10001]
+
+
+def test_prices_of_minutes(capsys: pytest.CaptureFixture[str]) -> None:
+    """A minute less of downtime costs $1.97, then $25.37."""
+    _, out, _ = asked(capsys, "slo")
+    assert "$1.97" in out
+    assert "$25.37" in out
+
+
+def test_questions(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a pod must hold for $130 to carry a million users."""
+    found = document(capsys, "needs", "--total", "130", "--users", "1000000", "--fixed", "80", "--pod", "25", "--price", "10")
+    assert found["one_pod_must_hold"] == "500,000 users (2 pods)"
+    more = document(capsys, "needs", "--total", "500000", "--users", "100000", "--conversion", "15", "--each", "0.0155")
+    assert (more["a_payer_must_pay"], more["must_share_it"]) == ("$33.33", "32,258,065 users")
+    assert "from 5,000,000 commands a month on" in asked(capsys, "crossover", "upstash-commands", "upstash-fixed-250mb")[1]
+
+
+def test_a_gate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Within the budget exit 0, over it 3 with the limit, not to be told 6; comment and JUnit are written."""
+    path = tmp_path / "budget.yaml"
+    for text, code in (("total: 500", 0), ("total: 499", 3), ("per_user_p90: 1", 6)):
+        path.write_text(f"schema: cmctl/budget/1\n{text}\n")
+        files = ("--comment", str(tmp_path / "c.md"), "--junit", str(tmp_path / "j.xml"))
+        assert asked(capsys, "gate", str(path), "--phase", "2", "--before", "1", *files)[0] == code
+    assert "$155 → $500" in (tmp_path / "c.md").read_text()
+    assert "<testsuite" in (tmp_path / "j.xml").read_text()
+
+
+def test_audits(capsys: pytest.CaptureFixture[str]) -> None:
+    """A document with contradictions is exit 3 with every line, one without exit 0."""
+    code, out, err = asked(capsys, "audit", str(DATA / "shop.md"))
+    assert code == 3
+    assert "Domain (line 53) is left out" in out
+    assert "contradictions" in err
+    assert asked(capsys, "audit", str(DATA / "right.md"))[0] == 0
+
+
+def test_bills_and_estimates(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A bill is compared; an exported estimate is refused as one."""
+    assert document(capsys, "bill", str(DATA / "atlas-focus-1.3.csv"), "--phase", "2")["version"] == "1.3"
+    out = tmp_path / "estimate.csv"
+    assert asked(capsys, "export", "--phase", "2", "--out", str(out))[0] == 0
+    code, _, err = asked(capsys, "bill", str(out), "--phase", "2")
+    assert code == 2
+    assert "not a bill" in err
+
+
+def test_price_books(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ages of prices and differences of books are tables."""
+    assert asked(capsys, "prices", "check", "seed")[0] == 0
+    _, out, _ = asked(capsys, "prices", "diff")
+    assert "×4.81" in out
+
+
+def test_the_curve(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The curve is drawn in the terminal, or written as a page."""
+    assert "┊ user 10,001" in asked(capsys, "curve")[1]
+    page = tmp_path / "curve.html"
+    assert asked(capsys, "curve", "--html", str(page))[0] == 0
+    assert "<svg" in page.read_text()
+
+
+def test_tornado(capsys: pytest.CaptureFixture[str]) -> None:
+    """Inputs are sorted by how much they move the result."""
+    assert document(capsys, "tornado", "--phase", "2")["inputs"][0]["input"] == "E-mail"
+
+
+def test_nothing_heavy_is_loaded() -> None:
+    """The bill of a phase at the documents' prices loads no engine, no exchange rates, no locale data, no numbers' library."""
+    heavy = ("pulumi", "grpc", "scipy", "numpy", "babel", "currency_converter", "locust", "plotext", "junitparser", "jinja2", "asyncssh")
+    code = f"import sys, cli; cli.main(['cost', '--phase', '2']); print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,142 @@
+"""`cmctl loadtest`: what it says and how it ends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import cli
+from commands import load_view
+from environments.load import load as load_environment
+from errors import BadInput, Unreachable
+from loadtests import run, verdict
+from loadtests.plan import Plan, Probe
+from loadtests.progress import Checking, Prepared, Progress, Second, Started
+from loadtests.result import Machine, Measured, Result
+from tests.loadtests import figures
+
+MACHINE = Machine(text="2 cores, 8 GB", fingerprint="0123456789ab")
+
+
+def played(measured: Measured, *, interrupted: bool = False) -> Result:
+    return Result(
+        run="0123abcd", when="2026-11-21T03:00:00+00:00", profile="smoke", platform="codementee", phase=2, environment="local",
+        target="https://localhost:8443", version="1.0.0", machine=MACHINE, slo=figures.SLO, measured=measured,
+        judgement=verdict.judge(measured, figures.SLO, interrupted=interrupted), interrupted=interrupted,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, private_home: object) -> list[Plan]:
+    """The plans that the command made; playing them answers 4,000 good requests."""
+    plans: list[Plan] = []
+
+    def smoke(plan: Plan, on_progress: run.OnProgress) -> Result:
+        plans.append(plan)
+        on_progress(Checking(target=plan.target.url))
+        return played(figures.measured(4000, 40, 0))
+
+    monkeypatch.setattr(run, "smoke", smoke)
+    return plans
+
+
+def test_the_document_has_what_one_asks_for_first(asked: list[Plan], capsys: pytest.CaptureFixture[str]) -> None:
+    """`--json` prints one document: verdict, requests, failures, p95 and the SLO it is measured against at the top."""
+    assert cli.main(["loadtest", "--smoke", "--phase", "2", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "cmctl/loadtest/1"
+    assert (document["verdict"], document["requests"], document["failed"], document["slo"]["p95_ms"]) == ("PASS", 4000, 0, 200)
+    assert document["p95_ms"] == pytest.approx(80, rel=0.01)
+
+
+def test_the_plan_is_the_files(asked: list[Plan]) -> None:
+    """The plan names the environment's domain and address, trusts its own authority, and keeps the phase's SLO."""
+    assert cli.main(["loadtest", "--smoke", "--phase", "1", "--rate", "7", "--seconds", "9"]) == 0
+    (plan,) = asked
+    assert (plan.target.host, plan.target.address, plan.slo.p95_ms) == ("localhost", "127.0.0.1", 300)
+    assert plan.target.authority.startswith("-----BEGIN CERTIFICATE")
+    assert plan.probes == (Probe(name="smoke", rate_per_s=7, seconds=9),)
+
+
+@pytest.mark.parametrize(
+    ("found", "interrupted", "code"),
+    [
+        (figures.measured(4000, 900, 0, p95_ms=300), False, 3),
+        (figures.measured(100, 0, 0), False, 6),
+        (figures.measured(4000, 0, 0), True, 130),
+    ],
+)
+def test_verdicts_end_the_command(
+    monkeypatch: pytest.MonkeyPatch, asked: list[Plan], capsys: pytest.CaptureFixture[str], found: Measured, interrupted: bool, code: int
+) -> None:
+    """FAIL is exit 3, INCONCLUSIVE 6, Ctrl-C 130 with the figures so far; the reason stands on stderr."""
+    monkeypatch.setattr(run, "smoke", lambda *_: played(found, interrupted=interrupted))
+    assert cli.main(["loadtest", "--smoke", "--phase", "2"]) == code
+    seen = capsys.readouterr()
+    assert "requests" in seen.err
+    assert "all" in seen.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--phase", "7"], "no phase 7"), (["--phase", "2", "--env", "moon"], "no environment"), (["--phase", "2", "--rate", "0"], "rate"),
+        (["--phase", "2", "--url", "https://example.org"], "does not declare"), (["--phase", "2", "--set", "novalue"], "name=value"),
+        (["--phase", "2", "--seconds", "86400"], "seconds"), ([], "phase"),
+    ],
+)  # fmt: skip
+def test_wrong_words_are_exit_2(private_home: object, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+    """A wrong phase, environment, rate, host or value is exit 2 with a text that names it; nothing is sent."""
+    assert cli.main(["loadtest", "--smoke", *arguments]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_production_is_not_loaded_by_accident(
+    private_home: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Production is exit 2 without --i-own-this."""
+    cloud = load_environment("local").model_copy(update={"kind": "cloud", "name": "production"})
+    monkeypatch.setattr(load_view, "load_environment", lambda _: cloud)
+    monkeypatch.setattr(load_view, "authority", lambda *_: "")
+    assert cli.main(["loadtest", "--smoke", "--phase", "2"]) == 2
+    assert "--i-own-this" in capsys.readouterr().err
+
+
+def test_an_unreachable_target_is_exit_7(asked: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A target that does not answer is exit 7, on stdout as one document with --json."""
+
+    def away(*_: object) -> Result:
+        raise Unreachable("https://localhost:8443 cannot be reached")
+
+    monkeypatch.setattr(run, "smoke", away)
+    assert cli.main(["loadtest", "--smoke", "--phase", "2", "--json"]) == 7
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 7
+
+
+def test_pairs() -> None:
+    """`--set` takes name=value, and a value may hold an equals sign."""
+    assert load_view.pairs(["a=1", "b=x=y"]) == {"a": "1", "b": "x=y"}
+    with pytest.raises(BadInput):
+        load_view.pairs(["=x"])
+
+
+EVENTS: list[tuple[Progress, str]] = [
+    (Checking(target="https://localhost:8443"), "https://localhost:8443 answers"),
+    (Prepared(journeys=("browse",), steps=(("login", 21.4), ("landing", 1.0)), accounts=20, seconds=0.5), "login 21 ms, landing 1 ms"),
+    (Started(probe=Probe(name="p", rate_per_s=110, seconds=30)), "110 requests/s for 30 s"),
+    (Started(probe=Probe(name="p", kind="closed", users=32, seconds=4)), "32 users without a pause"),
+    (
+        Second(probe="p", at_s=3, left_s=27, warming_up=True, offered=110, answered=0, failed=0, p95_ms=None, in_flight=4, start_lag_ms=0, cpu_share=0),
+        "p95      –",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("event", "says"), EVENTS)
+def test_progress_is_told_in_lines(event: Progress, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each event of the generator becomes one line on stderr."""
+    load_view.line(event)
+    seen = capsys.readouterr()
+    assert says in seen.err
+    assert seen.out == ""

@@ -1,0 +1,153 @@
+"""Environments: files, secrets, certificates, passphrase and state are taken as given, and every mistake is told."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from documents import fit, parse
+from environments import certificates, passphrase, private_files
+from environments import secrets as secret_store
+from environments.backend import backend_url
+from environments.load import ROOT, load, names
+from environments.model import Environment
+from errors import BadInput
+
+NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
+NAMES = ["localhost", "api.localhost"]
+EXAMPLE = ROOT / "production.example.yaml"
+
+
+def local(**changes: object) -> Environment:
+    facts = yaml.safe_load((ROOT / "local.yaml").read_text(encoding="utf-8"))
+    facts["listen"].pop("source")
+    return Environment.model_validate(facts | changes)
+
+
+def test_example_is_no_environment() -> None:
+    """The annotated example is not offered as an environment; `local` is."""
+    assert "local" in names(ROOT)
+    assert not any("example" in name for name in names(ROOT))
+
+
+@pytest.mark.parametrize("switched_on", [False, True])
+def test_every_line_of_the_example_loads(switched_on: bool) -> None:
+    """The annotated example is valid as it stands, and with every optional line switched on."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    found = fit(parse(text.replace("#?", "") if switched_on else text, EXAMPLE), Environment)
+    assert found.name == "production"
+
+
+def test_unknown_environment() -> None:
+    """A wrong name gets a guess and the command that makes a new one."""
+    with pytest.raises(BadInput) as caught:
+        load("locl", ROOT)
+    assert "did you mean local" in caught.value.why
+    assert "cp environments/production.example.yaml" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("https: 8443", "htps: 8443", r"local\.yaml:\d+: unknown key listen\.htps \(did you mean https\?\)"),
+        ("address: 127.0.0.1\n", "address: 127.0.0.300\n", "listen.address"),
+        ("network: 10.89.4.0/24", "network: 10.89.4.1/24", "network"),
+        ("https: 8443", "https: 99999", "listen.https"),
+        ("connection: local", "connection: ssh", "host_key"),
+        ("name: local", "name: locals", "does not fit the file's name"),
+    ],
+)
+def test_bad_files_are_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """A mistake in an environment's file is refused with file, line and key."""
+    text = (ROOT / "local.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "local.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(BadInput, match=said):
+        load("local", tmp_path)
+
+
+def test_generated_secrets_are_kept(tmp_path: Path) -> None:
+    """A made-up secret stays the same, is private, and a new one joins it; a cloud environment gets none."""
+    first = secret_store.resolve(local(), "shop", ["A"], tmp_path)
+    assert secret_store.resolve(local(), "shop", ["A", "B"], tmp_path)["A"] == first["A"]
+    assert (tmp_path / "secrets" / "shop-local.json").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(BadInput, match="cannot be generated"):
+        secret_store.resolve(local(kind="cloud"), "shop", ["A"], tmp_path)
+
+
+def test_all_missing_secrets_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every missing secret is named in one refusal."""
+    monkeypatch.setenv("ONE_THERE", "x")
+    with pytest.raises(BadInput, match="missing secrets: THREE_GONE, TWO_GONE"):
+        secret_store.resolve(local(secrets={"from": "env"}), "shop", ["ONE_THERE", "TWO_GONE", "THREE_GONE"], tmp_path)
+
+
+def test_secret_files_are_private(tmp_path: Path) -> None:
+    """A secrets file that others may read is refused with the command that mends it; a private one is read."""
+    path = tmp_path / "secrets.yaml"
+    path.write_text("A: hidden\n", encoding="utf-8")
+    environment = local(secrets={"from": "file", "path": str(path)})
+    path.chmod(0o644)
+    with pytest.raises(BadInput) as caught:
+        secret_store.resolve(environment, "shop", ["A"], tmp_path)
+    assert caught.value.hint == f"chmod 600 {path}"
+    path.chmod(0o600)
+    assert secret_store.resolve(environment, "shop", ["A"], tmp_path) == {"A": "hidden"}
+
+
+def test_generated_certificate_is_stable_and_renewed(tmp_path: Path) -> None:
+    """A local certificate covers every name, stays the same, and is made anew 30 days before its end by the same authority."""
+    first = certificates.certificate(local(), NAMES, tmp_path, NOW)
+    assert certificates.problems(first.chain, first.key, NAMES, NOW) == []
+    assert certificates.certificate(local(), NAMES, tmp_path, NOW + datetime.timedelta(days=59)) == first
+    later = certificates.certificate(local(), NAMES, tmp_path, NOW + datetime.timedelta(days=61))
+    assert later.chain != first.chain
+    assert later.authority == first.authority
+
+
+def given_files(folder: Path, chain: str, key: str) -> Environment:
+    private_files.write(folder / "key.pem", key)
+    (folder / "chain.pem").write_text(chain, encoding="utf-8")
+    return local(tls={"from": "files", "certificate": str(folder / "chain.pem"), "key": str(folder / "key.pem")})
+
+
+def test_operators_certificate_is_checked(tmp_path: Path) -> None:
+    """An expired certificate, a wrong key and an uncovered name are refused, all at once."""
+    good = certificates.certificate(local(), NAMES, tmp_path / "a", NOW)
+    other = certificates.certificate(local(), NAMES, tmp_path / "b", NOW)
+    assert certificates.certificate(given_files(tmp_path, good.chain, good.key), NAMES, tmp_path, NOW).chain == good.chain
+    bad = given_files(tmp_path, good.chain, other.key)
+    with pytest.raises(BadInput) as caught:
+        certificates.certificate(bad, [*NAMES, "shop.example"], tmp_path, NOW + datetime.timedelta(days=100))
+    for part in ("valid from", "another certificate", "does not cover shop.example"):
+        assert part in caught.value.what
+    with pytest.raises(BadInput, match="not readable PEM"):
+        certificates.certificate(given_files(tmp_path, "nothing", good.key), NAMES, tmp_path, NOW)
+
+
+def test_cloud_needs_real_things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cloud environment gets no made-up certificate or passphrase, and no state on one laptop unless it says so."""
+    for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    cloud = local(kind="cloud")
+    with pytest.raises(BadInput, match="trusted by no browser"):
+        certificates.certificate(cloud, NAMES, tmp_path, NOW)
+    with pytest.raises(BadInput, match="no passphrase"):
+        passphrase.passphrase(cloud, tmp_path)
+    with pytest.raises(BadInput, match="this machine only"):
+        backend_url(cloud, tmp_path)
+    assert backend_url(local(kind="cloud", state={"solo": True}), tmp_path).startswith("file://")
+    assert backend_url(local(kind="cloud", state={"backend": "s3://x"}), tmp_path) == "s3://x"
+
+
+def test_local_passphrase_is_kept_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On this machine a passphrase is made once and kept 0600; one that is given wins."""
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE_FILE", raising=False)
+    assert passphrase.passphrase(local(), tmp_path) == passphrase.passphrase(local(), tmp_path)
+    assert (tmp_path / "passphrase" / "local").stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "given")
+    assert passphrase.passphrase(local(), tmp_path) == "given"
