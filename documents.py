@@ -33,6 +33,13 @@ LONGEST = 80
 # YAML 1.1 gives `=` and `<<` types of their own; here they are text.
 PUNCTUATION = {"tag:yaml.org,2002:value", "tag:yaml.org,2002:merge"}
 RULE = "rule"
+PLAIN = {
+    "model_type": "should be a section of keys",
+    "dict_type": "should be a section of keys",
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "string_type": "should be text, in quotes where it looks like something else",
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,8 @@ class Document:
 
 
 def dotted(location: Location) -> str:
-    return ".".join(str(part) for part in location)
+    """The path as people write it; what no terminal should print is escaped."""
+    return ".".join(part if part.isprintable() else repr(part) for part in map(str, location))
 
 
 def _scalar(node: yaml.Node) -> Any:
@@ -216,7 +224,7 @@ def _problem(document: Document, model: type[BaseModel], detail: Any) -> str:
 
 def _reason(detail: Any) -> str:
     """The model's sentence, and what was given; a rule over several keys gives its own sentence."""
-    text = str(detail["msg"]).removeprefix("Value error, ")
+    text = PLAIN.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
     text = text[:1].lower() + text[1:]
     given = repr(detail["input"])
     own = detail["type"] in {"value_error", RULE}

@@ -23,6 +23,7 @@ def cost(
     platform: options.Platform = "codementee",
     book: Book = "seed",
     users: Users = None,
+    currency: Annotated[str | None, typer.Option("--currency", help="Currency of the totals, e.g. INR; by default the book's.")] = None,
     per_user: Annotated[bool, typer.Option("--per-user", help="Every denominator side by side, with the measured capacity.")] = False,
     form: Form = "table",
     as_json: options.Json = False,
@@ -32,7 +33,7 @@ def cost(
         return
     from commands import cost_view
 
-    wish = cost_view.Wish(platform, env, book, users)
+    wish = cost_view.Wish(platform, env, book, users, currency)
     if phase is None:
         cost_view.phases(wish, as_json=as_json)
     else:

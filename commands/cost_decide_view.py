@@ -6,14 +6,14 @@ import difflib
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from commands import ui
 from commands.cost_view import Wish, estimated
 from costs import books, capacity, inverse, objectives, report
 from costs import curve as curves
 from costs import tornado as tornados
-from costs.decide import Decision, Marginal, Switch, break_evens, hysteresis, marginal, of_phases
+from costs.curves import Segment
+from costs.decide import BreakEven, Decision, Marginal, Switch, break_evens, hysteresis, marginal, of_phases
 from costs.money import Money, shown, shown_unit
 from costs.variants import decide_among
 from environments.home import home
@@ -21,6 +21,10 @@ from errors import BadInput
 from phases.load import Loaded, load
 
 __all__ = ["Needs", "Terms", "Wish", "crossover", "curve", "decide", "needs", "slo", "tornado"]
+
+
+SEGMENTS = ("from user", "to user", "cheapest", "a month at its end", "for each at its end")
+SWITCHES = ("from user", "before", "after", "adds", "because")
 
 
 @dataclass(frozen=True)
@@ -73,43 +77,43 @@ def _held(wish: Wish, loaded: Loaded) -> dict[int, int]:
 def decide(wish: Wish, terms: Terms, *, as_json: bool) -> None:
     decision, notes = decided(wish, variants=terms.variants, measured=terms.measured)
     users, growth = 1 if wish.users is None else wish.users, Decimal(str(terms.growth)) / 100
-    best, after = decision.best(users), marginal(decision, users, growth)
+    after = marginal(decision, users, growth)
     if as_json:
-        ui.emit(
-            "cmctl/cost-decide/1",
-            {
-                "users": users,
-                "best": best.name,
-                "cost": str(decision.cost(users).amount),
-                "switches": [_switch(one) for one in decision.switches],
-                "notes": notes,
-                "next_user": str(after.next_user.amount),
-            },
-        )
+        ui.emit("cmctl/cost-decide/1", {**_document(decision, after), "notes": notes})
         return
-    ui.table(
-        ("from user", "to user", "cheapest", "a month at its end", "for each at its end"),
-        [_segment(decision, one) for one in decision.segments],
-        right=("from user", "to user"),
-    )
-    ui.table(
-        ("from user", "before", "after", "adds", "because"), [_switch_row(one) for one in decision.switches], right=("from user", "adds")
-    )
-    for text in (
-        f"{users:,} users: {best.name}, {shown(decision.cost(users))} a month, {shown_unit(decision.cost(users).per(users))} each",
-        *_after(after),
-        *_back(decision, users, terms, growth),
-    ):
-        print(text)
-    for one in break_evens(decision.options, decision.currency) if not terms.variants else ():
-        print(
-            f"{one.later} beats the best average of {one.earlier} ({shown_unit(one.best)}) {'never: only at ' + format(one.users, ',') + ', above what it holds' if one.never and one.users else 'never' if one.users is None else 'from ' + format(one.users, ',') + ' users'}"
-        )
+    ui.table(SEGMENTS, [_segment(decision, one) for one in decision.segments], right=SEGMENTS[:2])
+    ui.table(SWITCHES, [_switch_row(one) for one in decision.switches], right=("from user", "adds"))
+    cost = decision.cost(users)
+    print(f"{users:,} users: {decision.best(users).name}, {shown(cost)} a month, {shown_unit(cost.per(users))} each")
+    print(*_after(after), *_back(decision, users, terms, growth), sep="\n")
+    if not terms.variants:
+        print(*(_average(one) for one in break_evens(decision.options, decision.currency)), sep="\n")
     for note in notes:
         ui.say(f"note: {note}")
 
 
-def _segment(decision: Decision, one: Any) -> tuple[str, ...]:
+def _document(decision: Decision, after: Marginal) -> dict[str, object]:
+    return {
+        "users": after.users,
+        "best": decision.best(after.users).name,
+        "cost": str(decision.cost(after.users).amount),
+        "next_user": str(after.next_user.amount),
+        "switches": [_switch(one) for one in decision.switches],
+    }
+
+
+def _average(one: BreakEven) -> str:
+    """From how many users on a later option's average is as good as an earlier one's best."""
+    if one.users is None:
+        when = "never"
+    elif one.never:
+        when = f"never: only at {one.users:,}, above what it holds"
+    else:
+        when = f"from {one.users:,} users"
+    return f"{one.later} beats the best average of {one.earlier} ({shown_unit(one.best)}) {when}"
+
+
+def _segment(decision: Decision, one: Segment) -> tuple[str, ...]:
     cost = decision.cost(one.end)
     return (f"{one.start:,}", f"{one.end:,}", one.option.name, shown(cost), shown_unit(cost.per(one.end)))
 

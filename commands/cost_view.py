@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from commands import ui
-from costs import books, capacity, report
+from costs import books, report
 from costs.estimate import Estimate, estimate
-from costs.per_user import PerUserReport, per_user
-from environments import load as environments
-from environments.home import home
 from errors import BadInput, CannotTell
 from phases.load import Loaded, load
+
+if TYPE_CHECKING:
+    from costs.per_user import PerUserReport
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Wish:
     env: str
     book: str
     users: int | None = None
+    currency: str | None = None
 
 
 def today() -> dt.date:
@@ -32,12 +34,25 @@ def today() -> dt.date:
 
 def estimated(wish: Wish, number: int, loaded: Loaded | None = None) -> Estimate:
     """The estimate of a phase; the hosts of an environment in the cloud are counted, elsewhere the phase's own figures stand."""
-    place = None if wish.env == "local" else environments.load(wish.env)
-    return estimate(loaded or load(wish.platform), number, books.load(wish.book), users=wish.users, environment=place)
+    place = None
+    if wish.env != "local":
+        from environments import load as environments
+
+        place = environments.load(wish.env)
+    return estimate(loaded or load(wish.platform), number, _book(wish), users=wish.users, environment=place)
+
+
+def _book(wish: Wish) -> books.Book:
+    book = books.load(wish.book)
+    return book.in_currency(wish.currency.upper()) if wish.currency else book
 
 
 def for_users(wish: Wish, one: Estimate) -> PerUserReport:
     """Costs of one user at the capacity that the last load test of this phase and environment left."""
+    from costs import capacity
+    from costs.per_user import per_user
+    from environments.home import home
+
     return per_user(one, capacity.read(home(), wish.platform, wish.env, one.phase))
 
 
@@ -75,6 +90,8 @@ def _table(wish: Wish, one: Estimate, *, per_user: bool) -> None:
     if per_user:
         found = for_users(wish, one)
         ui.table(report.PER_USER_COLUMNS, report.per_user_rows(found), right=("users", "a month"))
+        if found.used is not None and found.headroom is not None:
+            print(f"of the total, {found.used} is used now and {found.headroom} is headroom")
         for note in found.notes:
             ui.say(f"note: {note}")
     ui.hint(f"cmctl cost decide --users {one.users.registered:.0f}" if per_user else f"cmctl cost --phase {one.phase} --per-user")

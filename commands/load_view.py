@@ -74,7 +74,7 @@ def line(event: progress.Progress) -> None:
         probe = event.probe
         load_text = f"{probe.rate_per_s:.0f} requests/s" if probe.kind == "open" else f"{probe.users} users without a pause"
         ui.say(f"{load_text} for {probe.seconds:.0f} s after {probe.warmup_s:.0f} s of warming up")
-    else:
+    elif isinstance(event, progress.Second):
         ui.say(second(event), style="dim" if event.warming_up else None)
 
 

@@ -47,6 +47,10 @@ class Book:
     rates: tuple[Rate, ...]
     where: Mapping[str, str]
 
+    def in_currency(self, currency: str) -> Book:
+        """This book with totals in another currency, at its own rates or the central bank's."""
+        return replace(self, currency=currency)
+
     def replaced(self, other: Book, *, vendor: str) -> Book:
         """This book with the prices that `other` has for `vendor`'s things, for a what-if of one vendor."""
         swapped = {key: other.prices[key] for key in self.prices if key in other.prices and other.prices[key].vendor == vendor}

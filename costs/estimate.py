@@ -6,14 +6,17 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from costs import bills, things
 from costs.bills import Bought, Group
 from costs.books import Book
 from costs.lines import Line, Span, Users, line_of
 from costs.money import ZERO, Money, shown
-from environments.model import Environment
 from phases.load import Loaded
+
+if TYPE_CHECKING:
+    from environments.model import Environment
 
 WARN_DAYS, FAIL_DAYS = 90, 180
 

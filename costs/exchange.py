@@ -25,14 +25,14 @@ class Converted:
     source: str
 
 
-def convert(money: Money, currency: str, rates: tuple[Rate, ...] = (), *, on: dt.date | None = None) -> Converted:
-    """`money` in `currency`, at the newest rate not younger than `on`. Raises BadInput where no rate is known."""
+def convert(money: Money, currency: str, rates: tuple[Rate, ...] = ()) -> Converted:
+    """`money` in `currency`, at the newest rate there is. Raises BadInput where no rate is known."""
     if money.currency == currency:
         return Converted(money, Decimal(1), None, "")
     own = _own(money.currency, currency, rates)
     if own is not None:
         return Converted(Money(money.amount * own[0], currency), *own)
-    rate, as_of = _ecb(money.currency, currency, on)
+    rate, as_of = _ecb(money.currency, currency)
     return Converted(Money(money.amount * rate, currency), rate, as_of, ECB)
 
 
@@ -55,7 +55,7 @@ def _history() -> Any:
 
 
 @cache
-def _ecb(base: str, quote: str, on: dt.date | None) -> tuple[Decimal, dt.date]:
+def _ecb(base: str, quote: str) -> tuple[Decimal, dt.date]:
     history = _history()
     unknown = [code for code in (base, quote) if code not in history.currencies]
     if unknown:
@@ -64,6 +64,5 @@ def _ecb(base: str, quote: str, on: dt.date | None) -> tuple[Decimal, dt.date]:
             why=f"{base} and {quote} are mixed, the price book has no rate for them, and the central bank publishes none",
             hint="add `rates: [{base: …, quote: …, rate: …, as_of: …, source: …}]` to the price book",
         )
-    last = min(history.bounds[code].last_date for code in (base, quote) if code != "EUR")
-    day = min(on, last) if on else last
+    day: dt.date = min(history.bounds[code].last_date for code in (base, quote) if code != "EUR")
     return Decimal(history.convert(1, base, quote, date=day)), day

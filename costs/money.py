@@ -46,7 +46,7 @@ class Money:
             raise BadInput(
                 f"{self.currency} and {other.currency} cannot be added up",
                 why="no exchange rate was named for them",
-                hint="add `fx:` with rate, date and source to the price book, or give prices in one currency",
+                hint="add `rates:` with rate, date and source to the price book, or give prices in one currency",
             )
         return other.amount
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from costs.capacity import Capacity
 from costs.estimate import Estimate
 from costs.lines import Count
 from costs.live import Denominators
 from costs.money import Money
+
+if TYPE_CHECKING:
+    from costs.capacity import Capacity
 
 Basis = Literal["provisioned", "concurrent", "registered", "active", "paying"]
 

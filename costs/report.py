@@ -7,14 +7,16 @@ import datetime as dt
 import io
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from costs.change import Change
-from costs.change import Row as ChangeRow
 from costs.estimate import FAIL_DAYS, WARN_DAYS, Estimate
 from costs.lines import Line, Span
 from costs.money import Money, shown, shown_unit, significant
-from costs.per_user import PerUser, PerUserReport
+
+if TYPE_CHECKING:
+    from costs.change import Change
+    from costs.change import Row as ChangeRow
+    from costs.per_user import PerUser, PerUserReport
 
 BAR = 16
 COLUMNS = ("component", "what", "calculation", "a month", "share", "source", "as of", "confidence")
@@ -146,47 +148,19 @@ def markdown(change: Change, today: dt.date, verdict: str = "") -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+CSV_COLUMNS = (
+    "phase", "component", "key", "title", "group", "sku", "quantity", "unit", "low", "typical", "high", "currency", "as_of", "confidence",
+)  # fmt: skip
+
+
 def to_csv(estimate: Estimate) -> str:
     """One record for each line, with exact decimals; an amount without a price is empty, not 0."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        (
-            "phase",
-            "component",
-            "key",
-            "title",
-            "group",
-            "sku",
-            "quantity",
-            "unit",
-            "low",
-            "typical",
-            "high",
-            "currency",
-            "as_of",
-            "confidence",
-        )
-    )
+    writer = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\n", extrasaction="ignore", restval="")
+    writer.writeheader()
     for line in estimate.lines:
-        amounts = [_plain(one.amount) for one in (line.amount.low, line.amount.typical, line.amount.high)] if line.amount else ["", "", ""]
-        dated = (line.price.as_of.isoformat(), line.price.confidence) if line.price else ("", "")
-        quantity = _plain(line.quantity.typical)
-        writer.writerow(
-            (
-                estimate.phase,
-                line.component,
-                line.key,
-                line.title,
-                line.group,
-                line.sku,
-                quantity,
-                line.unit,
-                *amounts,
-                estimate.currency,
-                *dated,
-            )
-        )
+        known = {name: "" if value is None else value for name, value in _line(line).items()}
+        writer.writerow({"phase": estimate.phase, "currency": estimate.currency, **known})
     return out.getvalue()
 
 

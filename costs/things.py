@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from environments.model import Environment
 from phases.model import Phase, Size
+
+if TYPE_CHECKING:
+    from environments.model import Environment
 
 
 @dataclass(frozen=True)

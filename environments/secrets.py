@@ -23,7 +23,7 @@ def resolve(environment: Environment, platform: str, names: Iterable[str], home:
     origin = environment.secrets.origin
     if origin == "generated":
         return _generated(environment, platform, wanted, home)
-    given = dict(os.environ) if origin == "env" else _from_file(environment)
+    given = dict(os.environ) if origin == "env" else _from_file(environment, wanted)
     missing = [name for name in wanted if not given.get(name)]
     if missing:
         place = "the process environment" if origin == "env" else str(environment.secrets.path)
@@ -43,7 +43,7 @@ def _generated(environment: Environment, platform: str, wanted: list[str], home:
         )
     path = home / "secrets" / f"{platform}-{environment.name}.json"
     with private_files.alone(path.parent):
-        known = _kept(path) if path.exists() else {}
+        known = _kept(path, environment.name) if path.exists() else {}
         missing = [name for name in wanted if name not in known]
         if missing:
             known |= {name: random.token_urlsafe(24) for name in missing}
@@ -51,7 +51,7 @@ def _generated(environment: Environment, platform: str, wanted: list[str], home:
     return {name: known[name] for name in wanted}
 
 
-def _kept(path: Path) -> dict[str, str]:
+def _kept(path: Path, environment: str) -> dict[str, str]:
     text = private_files.read(path)
     try:
         known = json.loads(text)
@@ -62,18 +62,18 @@ def _kept(path: Path) -> dict[str, str]:
         raise BadInput(
             f"{path}: is damaged",
             why="made-up secrets are kept there, and new ones would lock out a database that has the old ones",
-            hint=f"put it back from a copy; or cmctl destroy --all --env {path.stem.rpartition('-')[2]}, then rm {path}",
+            hint=f"put it back from a copy; or cmctl destroy --all --env {environment}, and then rm {path}",
         ) from None
     return known
 
 
-def _from_file(environment: Environment) -> Mapping[str, str]:
+def _from_file(environment: Environment, wanted: list[str]) -> Mapping[str, str]:
     path = Path(str(environment.secrets.path)).expanduser()
     text = private_files.read(path)
-    return _dotenv(text, path) if path.suffix == ".env" or path.name == ".env" else _yaml(text, path)
+    return _dotenv(text, path) if path.suffix == ".env" or path.name == ".env" else _yaml(text, path, wanted)
 
 
-def _yaml(text: str, path: Path) -> dict[str, str]:
+def _yaml(text: str, path: Path, wanted: list[str]) -> dict[str, str]:
     try:
         data = parse(text, path, provenance=False).data
     except BadInput as error:
@@ -81,12 +81,12 @@ def _yaml(text: str, path: Path) -> dict[str, str]:
         raise _unreadable(path, line[1] if line else "1", "`NAME: value`") from None
     if not isinstance(data, dict):
         raise _unreadable(path, "1", "`NAME: value`")
-    odd = [name for name, value in data.items() if not isinstance(value, str)]
+    odd = [name for name in wanted if name in data and not isinstance(data[name], str)]
     if odd:
         raise BadInput(
             f"{path}: no text: {', '.join(odd)}", why="numbers, dates and yes/no would be changed", hint="put the values in quotes"
         )
-    return data
+    return {name: value for name, value in data.items() if isinstance(value, str)}
 
 
 def _dotenv(text: str, path: Path) -> dict[str, str]:

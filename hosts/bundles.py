@@ -33,12 +33,10 @@ find . -type d | while read -r d; do mkdir -p "$2/$d"; done
 find . -type f | while read -r f; do cmp -s "$f" "$2/$f" || { cp -p "$f" "$2/$f.new" && mv "$2/$f.new" "$2/$f" && echo "$f" || exit 1; }; done || exit 1
 cd "$2" && find . -type f | while read -r f; do [ -e "$1/base/$f" ] || rm -f "$f"; done; sync -f .
 """
-# $1 folder of releases, $2 how many to keep, $3 release ids in use; what an interrupted upload left goes too
+# $1 folder of releases, $2 release ids to keep; what an interrupted upload left goes too
 PRUNE = """
-cd "$1" || exit 0; rm -rf ./*.new ./*.old
-ls -1t | tail -n +$(($2 + 1)) | while read -r id; do case " $3 " in *" $id "*) ;; *) rm -rf "$id" ;; esac; done
+cd "$1" || exit 0; for id in *; do case " $2 " in *" $id "*) ;; *) rm -rf "$id" ;; esac; done
 """
-KEEP = 5
 
 
 def archive(spec: ReleaseSpec, bundle: Bundle) -> bytes:
@@ -100,8 +98,8 @@ async def stored(host: Host, release_id: str) -> ReleaseSpec:
 
 
 async def prune(host: Host, lease: Lease, used: set[str]) -> None:
-    """Remove all but the last releases and those in use; what cannot be removed now is next time."""
-    await lease.run(host, ["sh", "-c", PRUNE, "prune", f"{host.paths.folder}/releases", str(KEEP), " ".join(sorted(used))])
+    """Remove the folders of all releases but those in use; what cannot be removed now is next time."""
+    await lease.run(host, ["sh", "-c", PRUNE, "prune", f"{host.paths.folder}/releases", " ".join(sorted(used))])
 
 
 async def discard(host: Host, lease: Lease, release_id: str) -> None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from errors import Interrupted
 from hosts import checks, observe, removal, rollback, transaction
 from hosts.events import Outcome, Report, silent
 from hosts.fleet import connect
@@ -48,6 +49,8 @@ def facts_now(name: str, target: Target) -> dict[str, str]:
 
 
 def _run(work: Coroutine[Any, Any, Value]) -> Value:
+    """Run one loop. Raises Interrupted where what was cancelled raised nothing of its own."""
+
     async def main() -> Value:
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(work)
@@ -56,4 +59,7 @@ def _run(work: Coroutine[Any, Any, Value]) -> Value:
                 loop.add_signal_handler(number, task.cancel)
         return await task
 
-    return asyncio.run(main())
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError as error:
+        raise Interrupted("interrupted", why="what was under way is cleared up by the next command", hint="cmctl status") from error

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from errors import CmctlError, Locked
 from hosts import owner
 from hosts.connection import Completed, tail
-from hosts.fleet import Host, each
+from hosts.fleet import Host, each, unbroken
 
 TTL_S = 30
 RENEW_S = 10
 HELD, LOST = 75, 76
 
 # $1 lease file, $2 token, $3 owner, $4 operation, $5 ttl, $6 token of a dead owner. The fence never falls below the clock, so
-# that it grows even after a destroy has removed the file.
+# that it grows even after a destroy has removed the file. On a full disk the reserve makes room, so that a way back is open.
 ACQUIRE = """
+file=$1; put() { printf '%s\\n' "$@" > "$file.new" && sync "$file.new" && mv "$file.new" "$file"; }
 mkdir -p "${1%/*}"; exec 9>"$1.lock"; flock -w 5 9 || exit 74
 now=$(date +%s); token= until=0 fence=0 owner= since= operation=
 [ -f "$1" ] && { read -r token; read -r until; read -r fence; read -r owner; read -r since; read -r operation; } < "$1"
@@ -31,7 +32,8 @@ if [ -n "$token" ] && [ "$token" != "$2" ] && [ "$until" -gt "$now" ] && [ "$tok
   printf '%s\\n' "$token" "$owner" "$since" "$operation"; exit 75
 fi
 fence=$((fence + 1)); [ "$fence" -lt "$now" ] && fence=$now
-printf '%s\\n' "$2" $((now + $5)) "$fence" "$3" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$4" > "$1.new" && sync "$1.new" && mv "$1.new" "$1" && echo "$fence"
+set -- "$2" $((now + $5)) "$fence" "$3" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$4"
+put "$@" || { rm -f "${file%/*}/ballast"; put "$@"; } && echo "$fence"
 """
 # $1 lease file, $2 token, $3 ttl; a ttl of 0 gives the lease back and keeps the fence
 RENEW = """
@@ -119,7 +121,7 @@ async def held(hosts: Mapping[str, Host], operation: str) -> AsyncIterator[Lease
                 await renewal
     finally:
         # Every host is asked: a call that was cut off may have taken the lease all the same.
-        await each(hosts, lambda host: _extend(host, token, 0))
+        await unbroken(each(hosts, lambda host: _extend(host, token, 0)))
 
 
 async def _acquire(host: Host, token: str, operation: str, dead: str = "") -> str:

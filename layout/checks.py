@@ -26,9 +26,9 @@ def host_memory_mb(layout: Layout, host: str) -> int:
     environment, phase = layout.environment, layout.phase
     total = 0
     for role, size in phase.hosts.items():
-        players = [name for name, one in environment.hosts.items() if role in one.roles]
-        if host in players:
-            total += size.memory_mb * size.count // len(players)
+        playing = [name for name, one in environment.hosts.items() if role in one.roles][: size.count]
+        if host in playing:
+            total += size.memory_mb * size.count // len(playing)
     return total
 
 

@@ -41,6 +41,11 @@ def hosts_of(environment: Environment, role: str) -> list[str]:
     return found
 
 
+def players(phase: Phase, environment: Environment, role: str) -> list[str]:
+    """The hosts that play `role` in a phase: as many as it buys, in the file's order."""
+    return hosts_of(environment, role)[: phase.hosts[role].count]
+
+
 def _used(parts: tuple[Fixed | Instance, ...] | tuple[Fixed, ...]) -> tuple[str, ...]:
     return tuple(sorted({part.host for part in parts}))
 
@@ -73,7 +78,7 @@ def _balancers(phase: Phase, environment: Environment) -> list[Fixed]:
     public = environment.providers.edge != "local"
     published = ((str(listen.address), listen.http, HTTP), (str(listen.address), listen.https, HTTPS)) if public else ()
     address = addresses.fixed(environment, phase.number, "balancer")
-    hosts = hosts_of(environment, balancer.role)[: phase.hosts[balancer.role].count]
+    hosts = players(phase, environment, balancer.role)
     return [
         Fixed("balancer", "nginx", host, address, HTTPS, balancer.memory_mb, balancer.cpus, stateful=False, published=published)
         for host in hosts
@@ -138,7 +143,7 @@ def _instance(
     platform: Platform, phase: Phase, environment: Environment, service: str, index: int, slot: Slot, position: int, balancers: set[str]
 ) -> Instance:
     work = phase.workloads[service]
-    hosts = hosts_of(environment, work.role)
+    hosts = players(phase, environment, work.role)
     host = hosts[index % len(hosts)]
     beside = balancers == {host}
     own = addresses.slotted(environment, phase.number, slot, position)

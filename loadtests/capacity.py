@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import curve_fit
 
 # Below this share of the peak, a fitted curve says nothing about the peak (simulated: off by 33 % from half of it, 110 % from a quarter).
 FAR_ENOUGH = 0.75
+DROP = 0.05
 SPREAD = {"near": 0.07, "at": 0.035}
 
 
@@ -69,8 +69,8 @@ def advise(holds: int, have: int, weekly_growth: float, reserve: float = 0.2) ->
 class Scaling:
     """The universal scalability law: X(N) = λN / (1 + σ(N-1) + κN(N-1)).
 
-    `peak_users` and `peak_rate` are where more users stop helping; None when nothing points to a peak. `spread` is the
-    relative error that such a prediction has at the 90th percentile; None when the data end too far below the peak to say.
+    `peak_users` and `peak_rate` are where more users stop helping; None when the data do not reach far enough to say. `spread`
+    is the relative error that such a prediction has at the 90th percentile.
     """
 
     unit_rate: float
@@ -82,21 +82,26 @@ class Scaling:
 
 
 def scaling(points: Sequence[tuple[float, float]]) -> Scaling | None:
-    """The law fitted to (users, requests per second); None for fewer than four points or ones no such curve fits."""
+    """The law fitted to (users, requests per second) by least squares; None for fewer than four points.
+
+    Written as N/X it is linear in its three constants: N/X = 1/λ + σ/λ·(N-1) + κ/λ·N(N-1).
+    """
     if len(points) < 4:
         return None
     counts, rates = np.array(points, dtype=float).T
-    try:
-        (unit, sigma, kappa), _ = curve_fit(_law, counts, rates, p0=(rates[0] / counts[0], 0.05, 1e-4), bounds=(0, np.inf), maxfev=5000)
-    except RuntimeError:
+    terms = np.stack([np.ones_like(counts), counts - 1, counts * (counts - 1)], axis=1)
+    (base, sigma, kappa), *_ = np.linalg.lstsq(terms, counts / rates, rcond=None)
+    if base <= 0:
         return None
+    unit, sigma, kappa = 1 / base, max(0.0, sigma / base), max(0.0, kappa / base)
     if kappa <= 1e-9 or sigma >= 1:
         return Scaling(float(unit), float(sigma), float(kappa), None, None, None)
     peak = math.sqrt((1 - sigma) / kappa)
     reached = float(counts.max()) / peak
-    spread = None if reached < FAR_ENOUGH else SPREAD["at" if reached >= 1 else "near"]
-    return Scaling(float(unit), float(sigma), float(kappa), peak, float(_law(np.array([peak]), unit, sigma, kappa)[0]), spread)
-
-
-def _law(count: np.ndarray, unit: float, sigma: float, kappa: float) -> np.ndarray:
-    return np.asarray(unit * count / (1 + sigma * (count - 1) + kappa * count * (count - 1)))
+    # Data beyond a peak show it; a curve that claims one they do not show has followed the noise.
+    fell = float(rates[int(counts.argmax())]) < (1 - DROP) * float(rates.max())
+    if reached < FAR_ENOUGH or (reached >= 1 and not fell):
+        return Scaling(float(unit), float(sigma), float(kappa), None, None, None)
+    spread = SPREAD["at" if reached >= 1 else "near"]
+    rate = unit * peak / (1 + sigma * (peak - 1) + kappa * peak * (peak - 1))
+    return Scaling(float(unit), float(sigma), float(kappa), peak, float(rate), spread)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -84,6 +84,7 @@ class Plan(Fixed):
     target: Target
     journeys: dict[str, Journey]
     slo: Slo
+    slos: dict[int, Slo] = {}
     limits_ms: Annotated[tuple[float, ...], Field(min_length=1)]
     variables: dict[str, str] = {}
     client_addresses: Annotated[int, Field(ge=0, le=ADDRESS_POOL)] = 0
@@ -123,11 +124,10 @@ def plan_for(
     variables: Mapping[str, str] | None = None,
     version: str = "",
     i_own_this: bool = False,
-    limits_ms: tuple[float, ...] = (),
-    follow: bool = False,
+    others: Sequence[Phase] = (),
     seed: int | None = None,
 ) -> Plan:
-    """The plan that plays `platform`'s journeys against `environment`.
+    """The plan that plays `platform`'s journeys against `environment`; `others` are phases whose limits are looked for beside.
 
     Raises BadInput for a host that the environment does not declare, for production without `i_own_this`, and for
     journeys with unknown steps or without the values they need.
@@ -148,11 +148,16 @@ def plan_for(
     return Plan(
         run=secrets.token_hex(4), platform=platform.name, phase=phase.number, environment=environment.name,
         production=environment.kind == "cloud", i_own_this=i_own_this, version=version, target=target, journeys=platform.journeys,
-        slo=phase.slo, limits_ms=(float(phase.slo.p95_ms), *(limit for limit in limits_ms if limit != phase.slo.p95_ms)), variables=given,
-        client_addresses=ADDRESS_POOL if environment.trusted_proxies else 0, probes=probes, follow=follow,
+        slo=phase.slo, slos={one.number: one.slo for one in (phase, *others)}, limits_ms=_limits(phase, others), variables=given,
+        client_addresses=ADDRESS_POOL if environment.trusted_proxies else 0, probes=probes,
         accounts=20 if catalogue.needs_accounts(platform.journeys.values()) else 0,
         seed=secrets.randbelow(2**31) if seed is None else seed,
     )  # fmt: skip
+
+
+def _limits(phase: Phase, others: Sequence[Phase]) -> tuple[float, ...]:
+    """The phase's own latency limit first, then those of the others, each once."""
+    return tuple(dict.fromkeys(float(one.slo.p95_ms) for one in (phase, *others)))
 
 
 def _target(platform: Platform, environment: Environment, url: str | None, authority: str) -> Target:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from loadtests.plan import Probe
-from loadtests.result import Measured, Value
+from loadtests.result import FoundLimit, Measured, Value
 
 
 class Checking(Value):
@@ -51,6 +51,15 @@ class Second(Value):
     cpu_share: float
 
 
+class Narrowed(Value):
+    """What the search knows after a probe. Rates in requests/s; `left_s` of its budget."""
+
+    event: Literal["narrowed"] = "narrowed"
+    limits: tuple[FoundLimit, ...]
+    probes: int
+    left_s: float
+
+
 class Refusal(Value):
     """Why no load was sent. `kind`: the target does not answer, its certificate is not its own, a journey or the plan fails."""
 
@@ -64,6 +73,6 @@ class Bye(Value):
     event: Literal["bye"] = "bye"
 
 
-Progress = Checking | Prepared | Started | Second
+Progress = Checking | Prepared | Started | Second | Narrowed
 Event = Annotated[Checking | Prepared | Started | Second | Refusal | Measured | Bye, Field(discriminator="event")]
 EVENTS: TypeAdapter[Checking | Prepared | Started | Second | Refusal | Measured | Bye] = TypeAdapter(Event)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from loadtests.plan import Probe
 from phases.model import Slo
@@ -176,4 +176,100 @@ class Result(Value):
         return {**head, **self.model_dump(mode="json")}
 
 
-Seconds = Annotated[float, Field(ge=0)]
+CAPACITY_SCHEMA = "cmctl/capacity-test/1"
+Kind = Literal["point", "band", "above", "below"]
+
+
+class FoundLimit(Value):
+    """The load at which an SLO is just met, requests per second, with its 95 % interval (see search.Limit for `kind`)."""
+
+    slo: Literal["p95", "errors"]
+    limit: float
+    rate: float
+    low: float
+    high: float
+    kind: Kind
+
+
+class Range(Value):
+    """A count of users: best guess and interval."""
+
+    low: int
+    middle: int
+    high: int
+
+
+class PhaseCapacity(Value):
+    """What one phase's SLO allows: the nearer of its two limits, and the users that make this load."""
+
+    phase: int
+    p95_ms: float
+    binding: Literal["p95", "errors"]
+    limit: FoundLimit
+    concurrent: Range
+    registered: Range
+
+
+class Step(Value):
+    """One probe of a search, as its trace shows it. `told` is False for a probe that did not count, `why` says why."""
+
+    kind: Literal["alone", "saturation", "ramp", "probe", "sustain"]
+    told: bool
+    why: str = ""
+    measured: Measured
+
+
+class Peak(Value):
+    """The universal scalability law fitted to closed probes: where more users stop helping, and the error of such a guess."""
+
+    users: float | None
+    rate: float | None
+    spread: float | None
+    contention: float
+    coherency: float
+
+
+class Binding(Value):
+    """What binds at the limit: the SLO, the endpoint that comes nearest to it, the resource that was used up (empty: none was)."""
+
+    slo: Literal["p95", "errors"]
+    endpoint: str
+    resource: str
+    uses: dict[str, float]
+
+
+class CapacityResult(Value):
+    """A finished search. `capacities` are by phase, the plan's own first; empty when there is no answer."""
+
+    run: str
+    when: str
+    profile: str
+    platform: str
+    phase: int
+    environment: str
+    target: str
+    version: str
+    machine: Machine
+    slo: Slo
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    capacities: tuple[PhaseCapacity, ...]
+    users_p10_p50_p90: tuple[int, int, int] | None
+    response_ms: float | None
+    think_s: float
+    registered_per_concurrent: float
+    saturation_rps: float | None
+    recovery_s: float | None
+    peak: Peak | None
+    binding: Binding | None
+    steps: tuple[Step, ...]
+    seconds: float
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        return 130 if self.interrupted else self.verdict.exit_code
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form of schema `cmctl/capacity-test/1`."""
+        return {"exit_code": self.exit_code, **self.model_dump(mode="json")}

@@ -10,20 +10,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Self
 
 from pydantic import ValidationError
 
 from errors import BadInput, CannotTell, GateRefused, Unreachable
-from loadtests import progress, verdict
+from loadtests import conclude, hunt, progress, verdict
 from loadtests.machine import this_machine
 from loadtests.plan import Plan, Probe
-from loadtests.result import Judgement, Measured, Result, Verdict
+from loadtests.result import CapacityResult, Judgement, Measured, Result, Verdict
 
 ROOT = Path(__file__).parent.parent
 OnProgress = Callable[[progress.Progress], None]
+Watch = Callable[[], Mapping[str, float]]
 # Start, checks, rehearsal and the answers of the last requests come on top of the probes' own time.
 AROUND_S = 90.0
 # What a child that was asked to stop may still take to hand in what it has.
@@ -152,10 +153,40 @@ def smoke(plan: Plan, on_progress: OnProgress) -> Result:
         return result(plan, "smoke", measured, interrupted=child.interrupted)
 
 
+def capacity(
+    plan: Plan, on_progress: OnProgress, *, profile: hunt.Profile = hunt.DEFAULT, allow_overload: bool = False, registered_per_concurrent: float = 1.0,
+    watch: Watch | None = None,
+) -> CapacityResult:  # fmt: skip
+    """Search for the load, and the users, that the plan's phases hold.
+
+    `allow_overload` consents to short saturation; without it the load is ramped. `watch` gives the shares of resources in use
+    between its calls. Ctrl-C ends the search, not the answer. Raises as `smoke` does.
+    """
+    uses: dict[str, Mapping[str, float]] = {}
+    begin = time.monotonic()
+    with Generator(plan, on_progress) as child:
+
+        def measure(probe: Probe) -> Measured | None:
+            if watch:
+                watch()
+            measured = child.measure(probe)
+            if watch:
+                uses[probe.name] = watch()
+            return measured
+
+        found = hunt.Hunt(plan, profile, measure, on_progress, time.monotonic, allow_overload=allow_overload).run()
+    around = conclude.Circumstances(now_text(), this_machine(), registered_per_concurrent, time.monotonic() - begin, profile.name)
+    return conclude.conclude(plan, found, around, uses)
+
+
+def now_text() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+
+
 def result(plan: Plan, profile: str, measured: Measured | None, *, interrupted: bool) -> Result:
     nothing = Judgement(verdict=Verdict.INCONCLUSIVE, reasons=("interrupted before any load was sent",), claims=())
     return Result(
-        run=plan.run, when=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), profile=profile, platform=plan.platform,
+        run=plan.run, when=now_text(), profile=profile, platform=plan.platform,
         phase=plan.phase, environment=plan.environment, target=plan.target.url, version=plan.version, machine=this_machine(), slo=plan.slo,
         measured=measured, judgement=verdict.judge(measured, plan.slo, interrupted=interrupted) if measured else nothing, interrupted=interrupted,
     )  # fmt: skip

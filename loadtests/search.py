@@ -23,11 +23,13 @@ Floats = NDArray[np.float64]
 LOADS = np.linspace(0.30, 1.15, 341)
 STEEPNESS = np.exp(np.linspace(np.log(4.0), np.log(600.0), 14))
 SCATTER = np.exp(np.linspace(np.log(1.0), np.log(1500.0), 10))
-TYPICAL_SCATTER, SCATTER_SPREAD = 8.0, 1.3
+# Late requests queue together; errors come more by themselves.
+TYPICAL_SCATTER, TYPICAL_ERROR_SCATTER, SCATTER_SPREAD = 8.0, 200.0, 1.3
 STEEPNESS_SPREAD = 0.7
 PRIOR_WIDTH = 0.03
-# How far from a limit a probe still says something about it, as a share of the scale.
+# How far from a limit a probe still says something about it: as a share of the scale, or in the odds of what it saw.
 REACH = 0.10
+ALIKE = 2.0
 # Of the model's own probability; calibrated on simulated queues so that the stated 95 % interval keeps its word.
 LEVEL = 0.965
 # A cliff is reported when its two sides are this close; arrivals at random blur its edges.
@@ -46,12 +48,15 @@ class Goal:
 
 @dataclass(frozen=True)
 class Trial:
-    """What one probe showed: requests/s that really came, requests, and how many missed each goal, in the goals' order."""
+    """What one probe showed: requests/s that really came, requests, and how many missed each goal, in the goals' order.
+
+    `errors_alone`: how many independent requests its errors look like, second by second; 0 when there were too few to say.
+    """
 
     rate: float
     requests: int
     bad: tuple[int, ...]
-    cut_short: bool = False
+    errors_alone: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -88,15 +93,20 @@ class Belief:
         centre = self._centre()
         for trial, bad in self.trials:
             x = trial.rate / self.scale
-            weight = float(np.exp(-0.5 * ((x - centre) / REACH) ** 2))
-            table = table + weight * self._likelihood(x, trial.requests, bad)
+            near = -0.5 * ((x - centre) / REACH) ** 2
+            alike = -0.5 * ((_odds((bad + 0.5) / (trial.requests + 1)) - _odds(self.goal.share)) / ALIKE) ** 2
+            table = table + float(np.exp(max(near, alike))) * self._likelihood(x, trial.requests, bad)
         table = np.exp(table - table.max())
-        loads: Floats = table.sum(axis=(1, 2))
-        return loads / loads.sum()
+        loads = table.sum(axis=(1, 2))
+        return np.asarray(loads / loads.sum(), dtype=np.float64)
+
+    def quantiles(self, *levels: float) -> tuple[float, ...]:
+        """The loads below which the limit lies with these probabilities."""
+        found = np.cumsum(self.posterior())
+        return tuple(self.scale * float(np.interp(level, found, LOADS)) for level in levels)
 
     def limit(self) -> Limit:
-        found = np.cumsum(self.posterior())
-        low, middle, high = (self.scale * float(np.interp(q, found, LOADS)) for q in ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2))
+        low, middle, high = self.quantiles((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2)
         met = [trial.rate for trial, bad in self.trials if bad <= self.goal.share * trial.requests]
         missed = [trial.rate for trial, bad in self.trials if bad > self.goal.share * trial.requests]
         kind: Literal["point", "band", "above", "below"] = "point" if met and missed else "above" if met else "below"
@@ -127,12 +137,18 @@ class Belief:
         expected = max(8.0, self.scale * self.goal.limit_ms / 1000) if self.goal.limit_ms else 60.0
         load = self._prior_load()
         steep = -0.5 * (np.log(STEEPNESS / min(expected, 300.0)) / STEEPNESS_SPREAD) ** 2
-        scatter = -0.5 * (np.log(SCATTER / TYPICAL_SCATTER) / SCATTER_SPREAD) ** 2
+        typical = TYPICAL_SCATTER if self.goal.limit_ms else self._error_scatter()
+        scatter = -0.5 * (np.log(SCATTER / typical) / SCATTER_SPREAD) ** 2
         return np.asarray(load[:, None, None] + steep[None, :, None] + scatter[None, None, :], dtype=np.float64)
+
+    def _error_scatter(self) -> float:
+        """What the probes' own seconds say: errors that come singly are worth nearly all requests, an outage of a second is worth one."""
+        seen = [trial.errors_alone for trial, _ in self.trials if trial.errors_alone]
+        return float(np.clip(np.median(seen), 3.0, float(SCATTER[-1]))) if seen else TYPICAL_ERROR_SCATTER
 
     def _prior_load(self) -> Floats:
         if not self.sure:
-            return np.asarray(-0.5 * ((LOADS - 0.8) / 0.3) ** 2, dtype=np.float64)
+            return np.asarray(-0.5 * ((LOADS - 0.85) / 0.25) ** 2, dtype=np.float64)
         # A queue under Poisson arrivals: P(T > t) is about exp(-(saturation - load)·t); other services have their limit lower.
         room = np.log(1 / self.goal.share) / (self.goal.limit_ms / 1000) / self.scale if self.goal.limit_ms else 0.05
         away = (LOADS - max(0.5, 1 - room)) / PRIOR_WIDTH
@@ -140,12 +156,16 @@ class Belief:
 
     def _likelihood(self, x: float, requests: int, bad: int) -> Floats:
         """Log P(bad of requests) for every load of the limit, steepness and scatter: beta-binomial around a logistic."""
-        odds = np.log(self.goal.share / (1 - self.goal.share)) + STEEPNESS[None, :] * (x - LOADS[:, None])
+        odds = _odds(self.goal.share) + STEEPNESS[None, :] * (x - LOADS[:, None])
         share = np.clip(1 / (1 + np.exp(-np.clip(odds, -40, 40))), 1e-9, 1 - 1e-9)[:, :, None]
         # Rarer misses come in shorter bursts (measured on M/M/8 between 0.8 % and 5 % late: this power).
         independent = SCATTER[None, None, :] * np.sqrt(self.goal.share / share)
         ones, others = share * independent, (1 - share) * independent
         return np.asarray(_log_beta(bad + ones, requests - bad + others) - _log_beta(ones, others), dtype=np.float64)
+
+
+def _odds(share: float) -> float:
+    return float(np.log(share / (1 - share)))
 
 
 def _log_beta(first: Floats, second: Floats) -> Floats:
@@ -156,7 +176,7 @@ def _log_beta(first: Floats, second: Floats) -> Floats:
 class Search:
     """Asks for the next load until every limit is known to `precision` (half the interval over the load).
 
-    `scale` is the saturation rate, or with `sure` False the middle of a bracket found by ramping.
+    `scale` is the saturation rate, or with `sure` False the rate at which a ramp first missed a goal.
     """
 
     goals: Sequence[Goal]
@@ -167,26 +187,39 @@ class Search:
     trials: list[Trial] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._beliefs = [Belief(goal, self.scale, self.sure) for goal in self.goals]
+        self.beliefs = [Belief(goal, self.scale, self.sure) for goal in self.goals]
 
     def tell(self, trial: Trial) -> None:
         """Take in what a probe showed."""
         self.trials.append(trial)
-        for index, belief in enumerate(self._beliefs):
+        for index, belief in enumerate(self.beliefs):
             belief.trials.append((trial, trial.bad[index]))
 
     def limits(self) -> tuple[Limit, ...]:
-        return tuple(belief.limit() for belief in self._beliefs)
+        return tuple(belief.limit() for belief in self.beliefs)
 
     def ask(self) -> float | None:
         """The load to try next; None when there is nothing left to learn."""
         if not self.trials:
-            return 0.90 * self.scale if self.sure else self.scale
-        limits = self.limits()
-        if len(self.trials) >= self.fewest and all(self.known(limit) for limit in limits):
+            return (0.90 if self.sure else 0.85) * self.scale
+        wanted = self._wanted()
+        if len(self.trials) >= self.fewest and all(self.known(limit) for limit in wanted):
             return None
-        focus = max(limits, key=self._want)
-        return self._beside(focus)
+        return self._beside(max(wanted, key=self._want))
+
+    def _wanted(self) -> list[Limit]:
+        """The limits that matter: errors count only if they come before the last latency limit, and latency only before errors."""
+        pairs = list(zip(self.goals, self.limits(), strict=True))
+        slow = [limit for goal, limit in pairs if goal.limit_ms is not None]
+        wrong = [limit for goal, limit in pairs if goal.limit_ms is None]
+        reached = max(trial.rate for trial in self.trials)
+        first = min((limit.high for limit in wrong if limit.kind in ("point", "band")), default=float("inf"))
+        last = max((limit.rate for limit in slow), default=float("inf"))
+        return [limit for limit in slow if limit.low <= first] + [
+            limit
+            for limit in wrong
+            if not slow or (limit.kind != "above" and limit.rate < last) or (limit.kind == "above" and reached < last * 0.9)
+        ]
 
     def known(self, limit: Limit) -> bool:
         return limit.kind == "band" or (limit.kind == "point" and limit.half_width <= self.precision)
@@ -202,5 +235,6 @@ class Search:
         if limit.kind == "above":
             wanted = max(wanted, max(trial.rate for trial in self.trials) * 1.02)
         if limit.kind == "below":
-            wanted = min(wanted, min(trial.rate for trial in self.trials) * 0.93)
-        return float(min(wanted, self.scale * float(LOADS[-1])))
+            lowest = min(trial.rate for trial in self.trials)
+            wanted = min(wanted, limit.low if limit.low < 0.97 * lowest else 0.6 * lowest)
+        return float(max(1.0, min(wanted, self.scale * float(LOADS[-1]))))

@@ -194,7 +194,7 @@ def _gave_up(measured: Measured) -> str:
     return f"the load was stopped after {measured.seconds:.0f} s: {why}"
 
 
-def worst_endpoint(endpoints: Sequence[Endpoint]) -> Endpoint | None:
-    """The endpoint with the largest share of late or failed requests, then the slowest; rare ones only if all are rare."""
+def worst_endpoint(endpoints: Sequence[Endpoint], limit: int = 0) -> Endpoint | None:
+    """The endpoint with the largest share above the limit of this index, then the slowest; rare ones only if all are rare."""
     common = [one for one in endpoints if one.requests >= fewest(0, LATE_RATIO)] or list(endpoints)
-    return max(common, key=lambda one: (one.late[0] / one.requests, one.latency.p95_ms if one.latency else math.inf), default=None)
+    return max(common, key=lambda one: (one.late[limit] / one.requests, one.latency.p95_ms if one.latency else math.inf), default=None)

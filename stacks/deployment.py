@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ def facts(wish: Wish) -> Facts:
 
 
 def _version(version: str) -> None:
-    if not version or len(version) > 64 or not all(letter.isalnum() or letter in ".-_" for letter in version):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", version):
         raise BadInput(
             f"{version!r} is no version",
             why="letters, digits, dots, dashes and underscores, at most 64",

@@ -12,8 +12,8 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 def plain(struct: struct_pb2.Struct) -> dict[str, Any]:
-    """`struct` as a dict. Protobuf's numbers are doubles: whole ones come back as ints."""
-    return {key: _value(value) for key, value in struct.fields.items()}
+    """`struct` as a dict, keys sorted (protobuf keeps none in order). Its numbers are doubles: whole ones come back as ints."""
+    return {key: _value(struct.fields[key]) for key in sorted(struct.fields)}
 
 
 def _value(value: struct_pb2.Value) -> Any:

@@ -72,6 +72,14 @@ def test_a_missing_price(capsys: pytest.CaptureFixture[str]) -> None:
     assert "costs/books/list-2026-11.yaml:" in err
 
 
+def test_in_rupees(capsys: pytest.CaptureFixture[str]) -> None:
+    """Totals in rupees are grouped as in India, with the rate, its source and how old it is; an unknown currency is exit 2."""
+    _, out, _ = asked(capsys, "--phase", "3", "--currency", "inr")
+    assert "₹1,42,432.87" in out
+    assert "European Central Bank reference rates, 2026-10-30 (" in out
+    assert asked(capsys, "--phase", "3", "--currency", "ABC")[0] == 2
+
+
 WRONG = [
     (("--phase", "7"), "codementee has no phase 7"),
     (("--phase", "2", "--book", "sed"), "did you mean seed"),

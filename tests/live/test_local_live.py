@@ -6,16 +6,25 @@ The tests stand in the order of a life: deployed, grown, released, rolled back, 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
+import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from environments.certificates import certificate
+from environments.load import load as load_environment
+from phases.load import load as load_platform
+from runbooks.pages import pages
+from templates.names import all_domains
 from tests.live.driver import Driver, docker, wait_for
 from tools.container_engine import look
 from tools.machine import ThisMachine
@@ -85,9 +94,72 @@ def test_no_change_is_quick(cmctl: Driver) -> None:
     assert '"layer": "phase2"' in other.out
 
 
+def test_runbooks_read_blocks_run(cmctl: Driver) -> None:
+    """Every command of a runbook's `read` blocks runs on a healthy platform and ends with 0."""
+    lines = list(
+        dict.fromkeys(line for page in pages().values() for block in page.blocks if block.tag == "read" for line in block.commands)
+    )
+    ours = str(Path(sys.executable).parent)
+    for line in lines:
+        done = subprocess.run(
+            shlex.split(line), env=cmctl.variables | {"PATH": f"{ours}:{os.environ['PATH']}"}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{line}: exit {done.returncode}\n{done.stderr}"
+    print(f"\n{len(lines)} commands of runbooks")
+
+
+def test_limits_are_per_client(cmctl: Driver) -> None:
+    """One client address is held to 10 requests a second (burst 20) and 1 login a second (burst 5); another one is not disturbed."""
+    with requests.Session() as session:
+        session.verify = str(authority(cmctl))
+        url = f"https://localhost:{cmctl.https}/api"
+
+        def get(client: str) -> int:
+            return session.get(f"{url}/companies", headers={"X-Forwarded-For": client}, timeout=5).status_code
+
+        codes = [get("10.9.9.9") for _ in range(60)]
+        assert codes.count(200) >= 21
+        assert codes.count(429) >= 20
+        assert get("10.9.9.10") == 200
+        login = {"email": "nobody@example.com", "password": "wrong-password"}
+        tries = [
+            session.post(f"{url}/auth/login", json=login, headers={"X-Forwarded-For": "10.9.9.11"}, timeout=5).status_code
+            for _ in range(12)
+        ]
+        assert tries.count(401) >= 6
+        assert tries.count(429) >= 4
+        # What a client claims before the last trusted hop is not believed.
+        assert session.get(f"{url}/companies", headers={"X-Forwarded-For": "203.0.113.5, 10.9.9.9"}, timeout=5).status_code in {200, 429}
+        assert session.get(f"https://localhost:{cmctl.https}/metrics", timeout=5).status_code == 404
+
+
+def authority(cmctl: Driver) -> Path:
+    """The local authority's certificate as a file for clients."""
+    environment = load_environment(cmctl.name, cmctl.folder / "environments")
+    text = certificate(environment, all_domains(load_platform("codementee").platform, environment), cmctl.home).authority
+    path = cmctl.folder / "authority.pem"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_unknown_names_get_nothing(cmctl: Driver) -> None:
+    """Another server name is refused in the TLS handshake; plain HTTP redirects known names, keeping the method, and drops unknown ones."""
+    context = ssl.create_default_context(cafile=str(authority(cmctl)))
+    with (
+        socket.create_connection(("127.0.0.1", cmctl.https), timeout=5) as raw,
+        pytest.raises(ssl.SSLError),
+        context.wrap_socket(raw, server_hostname="evil.example"),
+    ):
+        pass
+    plain = f"http://127.0.0.1:{cmctl.https - 363}/x"
+    answer = requests.post(plain, headers={"Host": "localhost"}, allow_redirects=False, timeout=5)
+    assert (answer.status_code, answer.headers["location"]) == (308, f"https://localhost:{cmctl.https}/x")
+    with pytest.raises(requests.ConnectionError):
+        requests.get(plain, headers={"Host": "evil.example"}, timeout=5)
+
+
 def test_targets_are_scraped(cmctl: Driver) -> None:
     """Prometheus has every target of the live slot, of Redis and of the host up."""
-    import requests
 
     def up() -> set[str]:
         answer = requests.get(
@@ -160,7 +232,7 @@ def operation(cmctl: Driver) -> bool:
 def test_a_bad_version_goes_back_by_itself(cmctl: Driver, fault: dict[str, str], said: str) -> None:
     """A version that ends at its start, never gets ready or answers 500 is taken back: exit 4, the reason shown, no user hurt beyond the gate."""
     before = live_release(cmctl)
-    cmctl.platform(lambda facts: faulty(**fault)(facts))
+    cmctl.platform(faulty(**fault))
     shorten(cmctl)
     with cmctl.traffic() as load:
         done = cmctl.run("deploy", "--phase", "2", "--version", "2.0.0", "--yes", "--json")

@@ -171,8 +171,7 @@ def test_drift_is_found_and_healed(lab: Lab) -> None:
     """A refresh finds a file changed by hand and a dead container, each by its path; the next update puts both right."""
     lab.up()
     assert engine.refresh(lab.request()).counts == {"same": 4}
-    state = lab.door / f"{STACK}.json"
-    state.write_text(state.read_text().replace("worker_processes auto;", "worker_processes 99;", 1))
+    (lab.door / f"{STACK}.json").write_text(spec(line="worker_processes 99;").model_dump_json())
     (lab.door / "problems").write_text(json.dumps({"app-2": {"backend-1": "exited"}}))
     (found,) = engine.refresh(lab.request()).changes
     paths = {field.path: (field.new, field.drift) for field in found.fields}

@@ -118,8 +118,17 @@ class Traffic:
         body = {"company_id": "company-1", "interview_type": "coding", "slot_ids": ["slot-1"]}
         return await self._exchange("POST", "/api/booking-requests", json.dumps(body))
 
+    async def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """An idle connection that the other side has not closed meanwhile (it does so after 75 s), as every client looks first."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            await _closed(writer)
+        return None
+
     async def _exchange(self, method: str, path: str, body: str = "", *, fresh: bool = False) -> tuple[int, str, str]:
-        kept = None if fresh or not self._idle else self._idle.pop()
+        kept = None if fresh else await self._kept()
         reader, writer = kept or await asyncio.open_connection("127.0.0.1", self.port, ssl=self.context, server_hostname=self.name)
         client = f"10.{self._random.randrange(1, 250)}.{self._random.randrange(250)}.{self._random.randrange(1, 250)}"
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self.name}", f"X-Forwarded-For: {client}", f"Content-Length: {len(body)}"]

@@ -39,9 +39,10 @@ def test_a_local_plan_goes_to_the_declared_address_under_the_domains_name() -> N
 
 def test_a_plan_survives_its_journey_to_the_child() -> None:
     """What the child reads is what the parent wrote."""
-    plan = made(limits_ms=(150.0, 200.0, 300.0))
+    plan = made(others=[CODEMENTEE.phase(number) for number in (1, 2, 3)])
     assert plans.parse(plan.model_dump_json()) == plan
-    assert plan.limits_ms == (200.0, 150.0, 300.0)
+    assert plan.limits_ms == (200.0, 300.0, 150.0)
+    assert set(plan.slos) == {1, 2, 3}
 
 
 @pytest.mark.parametrize(

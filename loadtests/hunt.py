@@ -1,0 +1,268 @@
+"""The search for a phase's capacity from the first user to the sustained load: which probe comes next, and what all of them say.
+
+Touches nothing itself: `measure` plays a probe, `now` is the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from loadtests import search, verdict
+from loadtests.plan import Plan, Probe
+from loadtests.progress import Narrowed
+from loadtests.result import FoundLimit, Measured, Step, Verdict
+
+Measure = Callable[[Probe], Measured | None]
+CLOSED_USERS = (4, 16, 64, 256)
+# More users that bring less than this have reached saturation.
+GAIN = 1.05
+RAMP_FACTOR = 1.5
+MOST_INVALID = 3
+# An interval wider than this to each side is no answer.
+TOO_WIDE = 0.15
+PATIENCE_S = 1.5
+RECOVERY_S = 30.0
+# Fewer errors say nothing about how they come.
+FEWEST_ERRORS = 5
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much time a search has, and what it spends it on. Seconds."""
+
+    name: str
+    budget_s: float
+    alone_s: float = 3.0
+    closed_s: float = 3.0
+    ramp_s: float = 5.0
+    warmup_s: float = 5.0
+    probe_s: float = 25.0
+    sustain_s: float = 30.0
+    fewest: int = 4
+
+
+DEFAULT = Profile("default", 290.0)
+QUICK = Profile("quick", 115.0, closed_s=2.0, warmup_s=4.0, probe_s=14.0, sustain_s=14.0, fewest=3)
+
+
+@dataclass
+class Found:
+    """What a hunt brings home. `limits` are the p95 limits in the order of the plan's, then the error limit; `search` holds all beliefs."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    steps: list[Step] = field(default_factory=list)
+    search: search.Search | None = None
+    saturation_rps: float | None = None
+    recovery_s: float | None = None
+    interrupted: bool = False
+
+
+class Stop(Exception):
+    """The hunt ends here."""
+
+    def __init__(self, found: Verdict, *reasons: str, interrupted: bool = False) -> None:
+        super().__init__(*reasons)
+        self.verdict, self.reasons, self.interrupted = found, reasons, interrupted
+
+
+class Hunt:
+    """One search. `say` hears what is known after every probe."""
+
+    def __init__(
+        self, plan: Plan, profile: Profile, measure: Measure, say: Callable[[Narrowed], None], now: Callable[[], float], *, allow_overload: bool
+    ) -> None:  # fmt: skip
+        self.plan, self.profile, self.measure, self.say, self.now = plan, profile, measure, say, now
+        self.allow_overload = allow_overload
+        self.begin = now()
+        self.steps: list[Step] = []
+        self.search: search.Search | None = None
+        self.saturation: float | None = None
+        self.invalid = 0
+
+    def run(self) -> Found:
+        """Never raises for what a service does; a service, a generator or a person that ends the hunt is in the verdict."""
+        try:
+            alone = self._alone()
+            scale, sure = self._saturation() if self.allow_overload else self._ramp(alone)
+            self.search = search.Search(goals(self.plan), scale, sure, fewest=self.profile.fewest)
+            self._narrow()
+            found, reasons = self._sustain()
+        except Stop as stop:
+            return self._found(stop.verdict, stop.reasons, interrupted=stop.interrupted)
+        return self._found(found, reasons)
+
+    def left_s(self) -> float:
+        return self.profile.budget_s - (self.now() - self.begin)
+
+    def _found(self, found: Verdict, reasons: tuple[str, ...], *, interrupted: bool = False) -> Found:
+        waits = [step.measured.recovery_s for step in self.steps if step.measured.recovery_s is not None]
+        return Found(found, reasons, self.steps, self.search, self.saturation, max(waits, default=None), interrupted)
+
+    def _play(self, kind: Literal["alone", "saturation", "ramp", "probe", "sustain"], probe: Probe) -> Measured | None:
+        """The figures of a probe that counts, None for one that does not."""
+        measured = self.measure(probe)
+        if measured is None:
+            raise Stop(Verdict.INCONCLUSIVE, "interrupted", interrupted=True)
+        why = self._objection(measured)
+        self.steps.append(Step(kind=kind, told=not why, why=why, measured=measured))
+        if measured.stopped == "interrupted":
+            raise Stop(Verdict.INCONCLUSIVE, f"interrupted after {len(self.steps)} probes", interrupted=True)
+        self._stop_at_limits_per_client(measured)
+        self.invalid = self.invalid + 1 if why else 0
+        if self.invalid >= MOST_INVALID:
+            raise Stop(Verdict.INVALID, why)
+        return None if why else measured
+
+    def _objection(self, measured: Measured) -> str:
+        if measured.stopped == "requests":
+            return "the plan's number of requests was reached"
+        return "; ".join(verdict.objections(measured.generator, self.plan.slo))
+
+    def _stop_at_limits_per_client(self, measured: Measured) -> None:
+        if measured.limited > verdict.GUARD.limited_share * max(measured.requests, 1):
+            judged = verdict.judge(measured, self.plan.slo)
+            raise Stop(Verdict.INVALID, *judged.reasons)
+
+    def _alone(self) -> Measured:
+        """One user without a pause: an SLO that is missed here is missed by every load."""
+        probe = Probe(name="alone", kind="closed", users=1, warmup_s=0.5, seconds=self.profile.alone_s)
+        measured = self._play("alone", probe) or self._play("alone", probe) or self._play("alone", probe)
+        assert measured is not None  # noqa: S101 - the third invalid probe ends the hunt
+        broken = [claim for claim in verdict.claims(measured, self.plan.slo) if claim.state == "broken"]
+        if broken or not measured.requests:
+            p95 = f"p95 {measured.latency.p95_ms:.0f} ms" if measured.latency else "no answer"
+            raise Stop(
+                Verdict.FAIL, f"the SLO is already missed with one user: {p95}, {measured.failed} of {measured.requests} requests failed"
+            )
+        return measured
+
+    def _saturation(self) -> tuple[float, bool]:
+        """The rate that ever more users without a pause do not raise any more. Raises overload on purpose: needs consent."""
+        best = 0.0
+        for users in CLOSED_USERS:
+            probe = Probe(
+                name=f"{users} users", kind="closed", users=min(users, self.plan.max_in_flight), warmup_s=1.0,
+                seconds=self.profile.closed_s, recovery_s=RECOVERY_S,
+            )  # fmt: skip
+            measured = self._play("saturation", probe)
+            if measured is None:
+                continue
+            if measured.achieved_rps < best * GAIN:
+                break
+            best = measured.achieved_rps
+        rates = [step.measured.achieved_rps for step in self.steps if step.kind == "saturation" and step.told]
+        if not best:
+            raise Stop(Verdict.INVALID, "no saturation probe could be trusted", *[step.why for step in self.steps if step.why][:1])
+        # The highest of several noisy figures would be too high.
+        full = [rate for rate in rates if rate * GAIN >= max(rates)]
+        self.saturation = sum(full) / len(full)
+        return self.saturation, True
+
+    def _ramp(self, alone: Measured) -> tuple[float, bool]:
+        """Raise the load by half until a goal is missed, each step short and given up early."""
+        rate = max(2.0, alone.achieved_rps / 2)
+        while True:
+            measured = self._play("ramp", self._open(f"ramp {rate:.0f}/s", rate, 2.0, self.profile.ramp_s))
+            if measured is not None:
+                if self._misses(measured):
+                    return rate, False
+                rate *= RAMP_FACTOR
+            if self.left_s() < self._sustain_s():
+                raise Stop(Verdict.INCONCLUSIVE, f"no limit was met up to {rate / RAMP_FACTOR:.0f} requests/s within the time given")
+
+    def _misses(self, measured: Measured) -> bool:
+        """Whether every goal is missed, or requests piled up: then the bracket is closed."""
+        shares = [bad > goal.share * measured.requests for goal, bad in zip(goals(self.plan), bad_of(measured), strict=True)]
+        return bool(measured.stopped) or all(shares[:-1]) or shares[-1]
+
+    def _open(self, name: str, rate: float, warmup_s: float, seconds: float) -> Probe:
+        return Probe(name=name, rate_per_s=rate, warmup_s=warmup_s, seconds=seconds, patience_s=PATIENCE_S, recovery_s=RECOVERY_S)
+
+    def _narrow(self) -> None:
+        """Probes where they tell most, until the limits are known or only the time for the sustained load is left."""
+        assert self.search is not None  # noqa: S101 - made before
+        cost = self.profile.warmup_s + self.profile.probe_s + 1.0
+        while (rate := self.search.ask()) is not None and self.left_s() >= cost + self._sustain_s():
+            measured = self._play("probe", self._open(f"{rate:.0f}/s", rate, self.profile.warmup_s, self.profile.probe_s))
+            if measured is not None:
+                self.search.tell(trial(measured))
+            self._tell()
+
+    def _tell(self) -> None:
+        if self.search and self.search.trials:
+            found = found_limits(self.plan, self.search)
+            self.say(Narrowed(limits=found, probes=len(self.steps), left_s=round(max(0.0, self.left_s()), 1)))
+
+    def _sustain_s(self) -> float:
+        return self.profile.warmup_s + self.profile.sustain_s + 1.0
+
+    def _sustain(self) -> tuple[Verdict, tuple[str, ...]]:
+        """Hold the lower end of the own limit's interval for a while: what is promised has to be seen."""
+        assert self.search is not None  # noqa: S101 - made before
+        if not self.search.trials:
+            raise Stop(Verdict.INCONCLUSIVE, "there was no time for a probe that counts")
+        own = nearest(found_limits(self.plan, self.search), self.plan.slo.p95_ms)
+        measured = self._play("sustain", self._open(f"sustain {own.low:.0f}/s", own.low, self.profile.warmup_s, self.profile.sustain_s))
+        if measured is not None:
+            self.search.tell(trial(measured))
+            self._tell()
+        return self._weigh(measured)
+
+    def _weigh(self, sustained: Measured | None) -> tuple[Verdict, tuple[str, ...]]:
+        assert self.search is not None  # noqa: S101 - made before
+        own = nearest(found_limits(self.plan, self.search), self.plan.slo.p95_ms)
+        says = _says(own)
+        if own.kind == "above":
+            return Verdict.INCONCLUSIVE, (says, "no load that was tried missed it: the limit is higher")
+        if own.kind == "below":
+            lowest = min(one.rate for one in self.search.trials)
+            return Verdict.FAIL, (f"every load that was tried missed the SLO, down to {lowest:.0f} requests/s",)
+        if (own.high - own.low) / 2 / own.rate > TOO_WIDE:
+            return Verdict.INCONCLUSIVE, (says, "the interval is too wide to be an answer: the service or the machine is not steady")
+        if sustained is None:
+            return Verdict.INCONCLUSIVE, (says, "the sustained load did not count: " + self.steps[-1].why)
+        if verdict.judge(sustained, self.plan.slo).verdict is Verdict.FAIL:
+            return Verdict.INCONCLUSIVE, (says, f"but {sustained.offered_rps:.0f} requests/s could not be sustained")
+        return Verdict.PASS, (says, f"{sustained.offered_rps:.0f} requests/s were sustained for {sustained.seconds:.0f} s")
+
+
+def goals(plan: Plan) -> tuple[search.Goal, ...]:
+    """One goal for each latency limit of the plan, then the error ratio."""
+    slow = [search.Goal(f"p95 < {limit:.0f} ms", verdict.LATE_RATIO, limit) for limit in plan.limits_ms]
+    return (*slow, search.Goal(f"errors < {plan.slo.error_ratio:.1%}", plan.slo.error_ratio))
+
+
+def bad_of(measured: Measured) -> tuple[int, ...]:
+    """What missed each goal, in the goals' order. A request that was given up on is late, but no error of the service."""
+    return (*measured.late, measured.failed - measured.unanswered)
+
+
+def trial(measured: Measured) -> search.Trial:
+    effect = verdict.design_effect((block.failed, block.requests) for block in measured.blocks)
+    alone = measured.requests / effect if bad_of(measured)[-1] >= FEWEST_ERRORS and not measured.stopped else 0.0
+    return search.Trial(measured.offered_rps, measured.requests, bad_of(measured), alone)
+
+
+def found_limits(plan: Plan, done: search.Search) -> tuple[FoundLimit, ...]:
+    """The search's limits in the order of its goals."""
+    found = []
+    for goal, one in zip(done.goals, done.limits(), strict=True):
+        slo: Literal["p95", "errors"] = "errors" if goal.limit_ms is None else "p95"
+        value = plan.slo.error_ratio if goal.limit_ms is None else goal.limit_ms
+        found.append(FoundLimit(slo=slo, limit=value, rate=one.rate, low=one.low, high=one.high, kind=one.kind))
+    return tuple(found)
+
+
+def nearest(limits: Sequence[FoundLimit], p95_ms: float) -> FoundLimit:
+    """Of a latency limit and the error limit the one that comes first; an error limit that was never met does not count."""
+    latency = next(one for one in limits if one.slo == "p95" and one.limit == p95_ms)
+    errors = next(one for one in limits if one.slo == "errors")
+    return errors if errors.kind != "above" and errors.rate < latency.rate else latency
+
+
+def _says(limit: FoundLimit) -> str:
+    what = f"p95 < {limit.limit:.0f} ms" if limit.slo == "p95" else f"errors < {limit.limit:.1%}"
+    return f"{what} holds up to {limit.rate:.0f} requests/s (95 % interval {limit.low:.0f} to {limit.high:.0f})"

@@ -1,0 +1,75 @@
+"""Docs cannot drift: commands that they show exist, and tables in them are those of the code."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+import errors
+from cli import app
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "runbooks" / "README.md"]
+
+
+def shown_commands(text: str) -> list[list[str]]:
+    """cmctl lines in fenced shell blocks, without their comments."""
+    blocks = re.findall(r"```(?:sh|bash[^\n]*)\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("cmctl ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_shown_commands_exist(page: Path) -> None:
+    """Every cmctl command that a page shows parses."""
+    group = get_command(app)
+    for words in shown_commands(page.read_text(encoding="utf-8")):
+        context = group.make_context("cmctl", list(words))
+        name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])  # type: ignore[attr-defined]
+        assert command is not None, words
+        command.make_context(name, rest, parent=context)
+
+
+def test_exit_codes_are_the_codes() -> None:
+    """The README's table of exit codes has exactly the codes of errors.py, 0 and none else."""
+    table = set(map(int, re.findall(r"^\| (\d+) \|", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)))
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.CmctlError)]
+    assert table == {0, *(kind.exit_code for kind in kinds)}
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of a page leads to a file or folder."""
+    for page in PAGES:
+        targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+        assert [target for target in targets if not (page.parent / target).exists()] == [], page
+
+
+def test_make_verbs_explain_themselves() -> None:
+    """Every verb of the README stands in the Makefile with its explanation."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for verb in set(re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8"))):
+        assert re.search(rf"^{verb}:.*## ", makefile, flags=re.MULTILINE), verb
+
+
+def test_decisions_are_numbered() -> None:
+    """ADRs are numbered without a gap, and each has context, choice and price."""
+    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    for page in pages[1:]:
+        text = page.read_text(encoding="utf-8")
+        assert all(part in text for part in ("**Context.**", "**Choice.**", "**Price.**")), page.name
+
+
+def test_no_machine_is_named() -> None:
+    """No page or product file names a folder of the machine it was made on, or a package registry's host."""
+    wrong = re.compile(
+        r"(?<![\w.])/(work|root|home/\w+)/|index-url|pypi\.org|files\.pythonhosted|proxy\.golang|registry\.npmjs|deb\.debian\.org"
+    )
+    files = [path for pattern in ("*.md", "*.py", "*.yaml", "*.j2", "*.toml", "*.sh", "Makefile") for path in ROOT.rglob(pattern)]
+    ours = [path for path in files if ".venv" not in path.parts and path != Path(__file__)]
+    found = [str(path.relative_to(ROOT)) for path in ours if wrong.search(path.read_text(encoding="utf-8"))]
+    assert found == []
