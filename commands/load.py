@@ -29,8 +29,15 @@ def loadtest(
 ) -> None:
     """Play the platform's journeys against a phase and judge what was measured: exit 0 pass, 3 fail, 6 cannot tell."""
     from commands import load_view, ui
+    from errors import BadInput
     from loadtests import run
 
+    if not smoke:
+        raise BadInput(
+            "only the smoke test is there yet",
+            why="the search for a phase's limit comes next",
+            hint=f"cmctl loadtest --smoke --phase {phase} --env {env}",
+        )
     asked = load_view.Asked(platform, phase, env, url, load_view.pairs(values or []), i_own_this)
     with load_view.shown() as on_progress:
         result = run.smoke(load_view.smoke_plan(asked, rate, seconds), on_progress)

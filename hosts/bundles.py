@@ -10,33 +10,29 @@ import tarfile
 from errors import CmctlError
 from hosts.connection import output
 from hosts.fleet import Host
-from hosts.lease import Lease
 from layout.model import Slot
 from layout.release import Bundle, ReleaseSpec
 
 RECORD = "release.json"
-# $1 folder to unpack in; nobody else may look into it before it is complete
+# $1 folder of the release: unpacked beside it, then renamed whole
 UNPACK = """
-rm -rf "$1"; mkdir -p "${1%/*}" && mkdir -m 700 "$1" && tar -x -C "$1" -f - || exit 1
-for folder in "$1/secrets" "$1/base/secrets"; do [ ! -d "$folder" ] || chmod 700 "$folder"; done
-chmod 600 "$1/secrets.json" && chmod 755 "$1" && sync -f "$1"
-"""
-# $1 unpacked folder, $2 folder of the release, which may be there already
-PLACE = """
-rm -rf "$2.old"; [ ! -d "$2" ] || mv "$2" "$2.old"; mv "$1" "$2" && sync "${2%/*}" && rm -rf "$2.old"
+umask 022; rm -rf "$1.new"; mkdir -p "$1.new" && tar -x -C "$1.new" -f - || exit 1
+for folder in "$1.new/secrets" "$1.new/base/secrets"; do [ -d "$folder" ] && chmod 700 "$folder"; done
+chmod 600 "$1.new/secrets.json"; sync -f "$1.new"; rm -rf "$1"; mv "$1.new" "$1"
 """
 # $1 release folder, $2 base folder: the base's files are replaced one by one, because the folder is mounted
 PLACE_BASE = """
 mkdir -p "$2"; cd "$1/base" || exit 1
 find . -type d | while read -r d; do mkdir -p "$2/$d"; done
-[ ! -d "$2/secrets" ] || chmod 700 "$2/secrets"
-find . -type f | while read -r f; do cmp -s "$f" "$2/$f" || { cp -p "$f" "$2/$f.new" && mv "$2/$f.new" "$2/$f" && echo "$f" || exit 1; }; done || exit 1
+[ -d "$2/secrets" ] && chmod 700 "$2/secrets"
+find . -type f | while read -r f; do cmp -s "$f" "$2/$f" || { cp -p "$f" "$2/$f.new" && mv "$2/$f.new" "$2/$f" && echo "$f"; }; done
 cd "$2" && find . -type f | while read -r f; do [ -e "$1/base/$f" ] || rm -f "$f"; done; sync -f .
 """
-# $1 folder of releases, $2 release ids to keep; what an interrupted upload left goes too
+# $1 folder of releases, $2 how many to keep, $3 release ids in use
 PRUNE = """
-cd "$1" || exit 0; for id in *; do case " $2 " in *" $id "*) ;; *) rm -rf "$id" ;; esac; done
+cd "$1" || exit 0; ls -1t | tail -n +$(($2 + 1)) | while read -r id; do case " $3 " in *" $id "*) ;; *) rm -rf "$id" ;; esac; done
 """
+KEEP = 5
 
 
 def archive(spec: ReleaseSpec, bundle: Bundle) -> bytes:
@@ -57,19 +53,22 @@ def archive(spec: ReleaseSpec, bundle: Bundle) -> bytes:
     return data.getvalue()
 
 
-async def upload(host: Host, lease: Lease, spec: ReleaseSpec, release_id: str) -> None:
-    """Bring a host's bundle to its release folder: unpacked beside it, then renamed whole."""
-    folder = host.paths.release(release_id)
+async def upload(host: Host, spec: ReleaseSpec, release_id: str) -> None:
     data = archive(spec, spec.bundles[host.name])
-    new = f"{folder}.{lease.token[:8]}.new"
-    await output(host.connection, ["sh", "-c", UNPACK, "unpack", new], stdin=data, timeout_s=120, what="bringing the bundle")
-    await lease.must(host, ["sh", "-c", PLACE, "place", new, folder], what="placing the bundle")
+    await output(
+        host.connection,
+        ["sh", "-c", UNPACK, "unpack", host.paths.release(release_id)],
+        stdin=data,
+        timeout_s=120,
+        what="bringing the bundle",
+    )
 
 
-async def place_base(host: Host, lease: Lease, release_id: str) -> list[str]:
+async def place_base(host: Host, release_id: str) -> list[str]:
     """Make the base folder equal to the release's; returns the files that changed."""
-    argv = ["sh", "-c", PLACE_BASE, "place-base", host.paths.release(release_id), host.paths.base]
-    text = await lease.must(host, argv, what="placing the base files")
+    text = await output(
+        host.connection, ["sh", "-c", PLACE_BASE, "place", host.paths.release(release_id), host.paths.base], what="placing the base files"
+    )
     return [line.removeprefix("./") for line in text.splitlines()]
 
 
@@ -97,17 +96,11 @@ async def stored(host: Host, release_id: str) -> ReleaseSpec:
     return ReleaseSpec.model_validate(data)
 
 
-async def prune(host: Host, lease: Lease, used: set[str]) -> None:
-    """Remove the folders of all releases but those in use; what cannot be removed now is next time."""
-    await lease.run(host, ["sh", "-c", PRUNE, "prune", f"{host.paths.folder}/releases", " ".join(sorted(used))])
-
-
-async def discard(host: Host, lease: Lease, release_id: str) -> None:
-    """Remove the folder of a release that never served."""
-    await lease.run(host, ["rm", "-rf", host.paths.release(release_id)])
+async def prune(host: Host, used: set[str]) -> None:
+    await host.connection.run(["sh", "-c", PRUNE, "prune", f"{host.paths.folder}/releases", str(KEEP), " ".join(sorted(used))])
 
 
 async def kept(host: Host) -> list[str]:
     """Ids of the releases on the host, newest first."""
     done = await host.connection.run(["ls", "-1t", f"{host.paths.folder}/releases"])
-    return [line for line in done.stdout.split() if not line.endswith((".new", ".old"))]
+    return [line for line in done.stdout.split() if not line.endswith(".new")]

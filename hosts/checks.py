@@ -7,15 +7,10 @@ import json
 import yaml
 
 from errors import CmctlError, Unreachable
-from hosts.containers import silent
 from hosts.fleet import Host, each
-from hosts.lease import Lease
 from layout.release import ReleaseSpec
 
 RESERVE_MB = 512
-# Room that is given free when a release is taken back, so that a disk that filled up meanwhile cannot stop that.
-BALLAST_MB = 8
-BALLAST = '[ -f "$1" ] || { head -c "$2" /dev/zero > "$1.new" && mv "$1.new" "$1"; }'
 PORT = """
 ss -Hltnp "sport = :$2" 2>/dev/null | awk -v a="$1:$2" -v any="0.0.0.0:$2" -v star="*:$2" '$4 == a || $4 == any || $4 == star {print $6; found = 1} END {exit !found}'
 """
@@ -32,7 +27,7 @@ async def check(hosts: dict[str, Host], spec: ReleaseSpec) -> None:
 async def _engine(host: Host) -> None:
     done = await host.connection.run(["docker", "version", "--format", "{{.Server.Version}}"], timeout_s=15)
     if done.code:
-        raise silent(host, done)
+        raise Unreachable(f"the container engine on {host.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix")
 
 
 async def _host(host: Host, spec: ReleaseSpec) -> list[str]:
@@ -61,8 +56,6 @@ async def _images(host: Host, spec: ReleaseSpec) -> list[str]:
     done = await host.connection.run(["docker", "image", "inspect", "--format", "{{.Id}}", *spec.images.values()])
     if done.code == 0:
         return []
-    if "No such image" not in done.stderr:
-        raise silent(host, done)
     missing = [line.rpartition(": ")[2] for line in done.stderr.splitlines() if "No such image" in line]
     names = {reference: name for name, reference in spec.images.items()}
     return [f"{host.name}: image {names.get(reference, '?')} is not there: {reference}" for reference in missing]
@@ -81,15 +74,6 @@ async def _ports(host: Host, spec: ReleaseSpec) -> list[str]:
     return findings
 
 
-async def keep_room(host: Host, lease: Lease) -> None:
-    argv = ["sh", "-c", BALLAST, "ballast", host.paths.ballast, str(BALLAST_MB * 2**20)]
-    await lease.must(host, argv, what=f"keeping {BALLAST_MB} MiB of disk in reserve")
-
-
-async def make_room(host: Host, lease: Lease) -> None:
-    await lease.run(host, ["rm", "-f", host.paths.ballast, f"{host.paths.ballast}.new"])
-
-
 def published(spec: ReleaseSpec, host: str) -> list[tuple[str, int]]:
     """(address, port) pairs that the base part opens on a host, read from its compose file."""
     text = spec.bundles[host].files.get("base/compose.yaml")
@@ -106,7 +90,9 @@ async def address_facts(host: Host) -> dict[str, str]:
     try:
         info = json.loads(done.stdout)
     except ValueError as error:
-        raise silent(host, done) from error
+        raise Unreachable(
+            f"the container engine on {host.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix"
+        ) from error
     if not info.get("ServerVersion"):
         raise Unreachable(
             f"the container engine on {host.name} does not answer", why="; ".join(info.get("ServerErrors") or []), hint="cmctl doctor --fix"

@@ -1,4 +1,4 @@
-"""What a host must offer: run an argument list, and read small files. Anything more is built from these."""
+"""What a host must offer: run an argument list, and write small files whole. Anything more is built from these."""
 
 from __future__ import annotations
 
@@ -25,18 +25,17 @@ class Connection(Protocol):
 
     async def run(self, argv: Sequence[str], *, stdin: bytes | None = None, timeout_s: float = 60) -> Completed: ...
 
+    async def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        """Replace `path` whole: temporary file beside it, fsync, rename."""
+
     async def read(self, path: str) -> str | None:
-        """The text of `path`, or None when it does not exist. Raises CmctlError when it cannot be read."""
-
-
-def tail(done: Completed, lines: int = 12) -> str:
-    """The last lines a program said, its errors first of all."""
-    return "\n".join((done.stderr or done.stdout).strip().splitlines()[-lines:])
+        """The text of `path`, or None when it does not exist."""
 
 
 async def output(host: Connection, argv: Sequence[str], *, stdin: bytes | None = None, timeout_s: float = 60, what: str = "") -> str:
     """Stdout of a program that must succeed. Raises CmctlError with its last lines otherwise."""
     done = await host.run(argv, stdin=stdin, timeout_s=timeout_s)
     if done.code:
-        raise CmctlError(f"{what or argv[0]} failed on {host.name} (exit {done.code})", why=tail(done))
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
+        raise CmctlError(f"{what or argv[0]} failed on {host.name} (exit {done.code})", why=tail)
     return done.stdout

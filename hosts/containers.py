@@ -6,21 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from errors import Unreachable
 from hosts import detached
-from hosts.connection import Completed, output, tail
+from hosts.connection import Completed, output
 from hosts.fleet import Host
 from hosts.lease import Lease
 
 UP_S = 180
 DOWN_S = 90
-# $1 name, $2 subnet
-ENSURE_NETWORK = """
-docker network inspect "$1" > /dev/null 2>&1 || docker network create --subnet "$2" --label io.cmctl.network=1 "$1" > /dev/null
-"""
-DROP_NETWORK = """
-[ "$(docker network inspect "$1" --format "{{len .Containers}}" 2> /dev/null)" != 0 ] || docker network rm "$1" > /dev/null
-"""
 
 
 @dataclass(frozen=True)
@@ -32,11 +24,6 @@ class Container:
     state: str
     status: str
     part: str
-
-    @property
-    def well(self) -> bool:
-        """Running, and not known to be unhealthy."""
-        return self.state == "running" and "unhealthy" not in self.status
 
 
 def up_argv(host: Host, project: str, file: str) -> list[str]:
@@ -63,25 +50,13 @@ async def down(host: Host, lease: Lease, project: str, *, volumes: bool = False)
 
 
 async def listed(host: Host, stack: str) -> list[Container]:
-    """All containers that carry the stack's label, running or not. Raises Unreachable when the engine does not answer."""
-    label = f"label=io.cmctl.stack={stack}"
-    done = await host.connection.run(["docker", "ps", "-a", "--no-trunc", "--filter", label, "--format", "{{json .}}"])
-    if done.code:
-        raise silent(host, done)
-    return [_container(json.loads(line)) for line in done.stdout.splitlines() if line.strip()]
-
-
-def silent(host: Host, done: Completed) -> Unreachable:
-    """The engine of a host does not answer."""
-    return Unreachable(f"the container engine on {host.name} does not answer", why=tail(done), hint="cmctl doctor --fix")
-
-
-async def volumes(host: Host, stack: str) -> list[str]:
-    """Names of the stack's volumes: what a destroy that keeps volumes has left is there too."""
-    done = await host.connection.run(["docker", "volume", "ls", "-q", "--filter", f"label=io.cmctl.stack={stack}"])
-    if done.code:
-        raise silent(host, done)
-    return done.stdout.split()
+    """All containers that carry the stack's label, running or not."""
+    text = await output(
+        host.connection,
+        ["docker", "ps", "-a", "--no-trunc", "--filter", f"label=io.cmctl.stack={stack}", "--format", "{{json .}}"],
+        what="docker ps",
+    )
+    return [_container(json.loads(line)) for line in text.splitlines() if line.strip()]
 
 
 def _container(row: dict[str, str]) -> Container:
@@ -106,9 +81,7 @@ async def inside(host: Host, container: str, command: Sequence[str], timeout_s: 
 
 async def ensure_network(host: Host, name: str, subnet: str) -> None:
     """The platform's network on this host, with its declared subnet."""
-    await output(host.connection, ["sh", "-c", ENSURE_NETWORK, "network", name, subnet], what=f"network {name} {subnet}")
-
-
-async def drop_network(host: Host, name: str) -> None:
-    """Remove the platform's network when nothing is on it any more."""
-    await host.connection.run(["sh", "-c", DROP_NETWORK, "drop-network", name])
+    script = (
+        'docker network inspect "$1" > /dev/null 2>&1 || docker network create --subnet "$2" --label io.cmctl.network=1 "$1" > /dev/null'
+    )
+    await output(host.connection, ["sh", "-c", script, "network", name, subnet], what=f"network {name} {subnet}")

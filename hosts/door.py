@@ -8,7 +8,6 @@ import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from errors import Interrupted
 from hosts import checks, observe, removal, rollback, transaction
 from hosts.events import Outcome, Report, silent
 from hosts.fleet import connect
@@ -49,8 +48,6 @@ def facts_now(name: str, target: Target) -> dict[str, str]:
 
 
 def _run(work: Coroutine[Any, Any, Value]) -> Value:
-    """Run one loop. Raises Interrupted where what was cancelled raised nothing of its own."""
-
     async def main() -> Value:
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(work)
@@ -59,7 +56,4 @@ def _run(work: Coroutine[Any, Any, Value]) -> Value:
                 loop.add_signal_handler(number, task.cancel)
         return await task
 
-    try:
-        return asyncio.run(main())
-    except asyncio.CancelledError as error:
-        raise Interrupted("interrupted", why="what was under way is cleared up by the next command", hint="cmctl status") from error
+    return asyncio.run(main())

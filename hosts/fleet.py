@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from errors import Unreachable
 from hosts.connection import Connection
@@ -18,8 +17,6 @@ from hosts.paths import Paths
 from layout.release import Target
 
 Value = TypeVar("Value")
-# Ctrl-C is heard the third time only by what must not be left half done.
-PATIENCE = 3
 
 
 @dataclass(frozen=True)
@@ -57,15 +54,3 @@ async def each(hosts: Mapping[str, Host], work: Callable[[Host], Awaitable[Value
         if isinstance(result, BaseException):
             raise result
     return {name: result for name, result in zip(hosts, results, strict=True) if not isinstance(result, BaseException)}
-
-
-async def unbroken(work: Coroutine[Any, Any, Value]) -> Value:
-    """What `work` answers. It is carried to its end although the command is cancelled meanwhile; only the third Ctrl-C stops it."""
-    task = asyncio.ensure_future(work)
-    for _ in range(PATIENCE):
-        with contextlib.suppress(asyncio.CancelledError):
-            return await asyncio.shield(task)
-        if task.done():
-            break
-    task.cancel()
-    return await task

@@ -8,36 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
+import os
+import socket
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from errors import CmctlError, Locked
-from hosts import owner
-from hosts.connection import Completed, tail
-from hosts.fleet import Host, each, unbroken
+from hosts.fleet import Host, each
 
 TTL_S = 30
 RENEW_S = 10
 HELD, LOST = 75, 76
 
-# $1 lease file, $2 token, $3 owner, $4 operation, $5 ttl, $6 token of a dead owner. The fence never falls below the clock, so
-# that it grows even after a destroy has removed the file. On a full disk the reserve makes room, so that a way back is open.
+# $1 lease file, $2 token, $3 owner, $4 operation, $5 ttl, $6 token of a dead owner
 ACQUIRE = """
-file=$1; put() { printf '%s\\n' "$@" > "$file.new" && sync "$file.new" && mv "$file.new" "$file"; }
-mkdir -p "${1%/*}"; exec 9>"$1.lock"; flock -w 5 9 || exit 74
+mkdir -p "$(dirname "$1")"; exec 9>"$1.lock"; flock -w 5 9 || exit 74
 now=$(date +%s); token= until=0 fence=0 owner= since= operation=
 [ -f "$1" ] && { read -r token; read -r until; read -r fence; read -r owner; read -r since; read -r operation; } < "$1"
 if [ -n "$token" ] && [ "$token" != "$2" ] && [ "$until" -gt "$now" ] && [ "$token" != "$6" ]; then
   printf '%s\\n' "$token" "$owner" "$since" "$operation"; exit 75
 fi
-fence=$((fence + 1)); [ "$fence" -lt "$now" ] && fence=$now
-set -- "$2" $((now + $5)) "$fence" "$3" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$4"
-put "$@" || { rm -f "${file%/*}/ballast"; put "$@"; } && echo "$fence"
+fence=$((fence + 1))
+printf '%s\\n' "$2" $((now + $5)) "$fence" "$3" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$4" > "$1.new" && sync "$1.new" && mv "$1.new" "$1" && echo "$fence"
 """
 # $1 lease file, $2 token, $3 ttl; a ttl of 0 gives the lease back and keeps the fence
 RENEW = """
-[ -f "$1" ] || exit 76; exec 9>"$1.lock"; flock -w 5 9 || exit 74
+exec 9>"$1.lock"; flock -w 5 9 || exit 74
 { read -r token; read -r until; read -r fence; read -r owner; read -r since; read -r operation; } < "$1" || exit 76
 [ "$token" = "$2" ] || exit 76
 [ "$3" = 0 ] && token= until=0 || until=$(($(date +%s) + $3))
@@ -45,16 +44,10 @@ printf '%s\\n' "$token" "$until" "$fence" "$owner" "$since" "$operation" > "$1.n
 """
 # $1 lease file, $2 fence, then the command: it runs only while the fence is the caller's
 FENCED = """
-[ -f "$1" ] || exit 76; exec 9>"$1.lock"; flock -s -w 5 9 || exit 74
+exec 9>"$1.lock"; flock -s -w 5 9 || exit 74
 [ "$(sed -n 3p "$1")" = "$2" ] || exit 76
 shift 2; "$@" 9>&-
 """
-# $1 path; stdin becomes its text, whole and on disk, or nothing changes
-WRITE = 'cat > "$1.new" && sync "$1.new" && mv "$1.new" "$1" && sync "${1%/*}"'
-
-
-class Overtaken(Locked):
-    """Another command has taken the lease: what this one wanted to change is no longer its business."""
 
 
 @dataclass(frozen=True)
@@ -68,32 +61,9 @@ class Lease:
         """`argv`, run on the host only while this lease is the newest."""
         return ["sh", "-c", FENCED, "fenced", host.paths.lease, self.fences[host.name], *argv]
 
-    async def run(self, host: Host, argv: Sequence[str], *, stdin: bytes | None = None, timeout_s: float = 60) -> Completed:
-        """How a short changing step ended. Raises Overtaken when the lease is no longer ours."""
-        done = await host.connection.run(self.fenced(host, *argv), stdin=stdin, timeout_s=timeout_s)
-        if done.code == LOST:
-            raise Overtaken(
-                f"a step was refused on {host.name}: another command has taken the lease meanwhile",
-                why="this one did not renew it for 30 s", hint="cmctl status tells what runs now", read="runbooks/engine-lock-held.md",
-            )  # fmt: skip
-        return done
-
-    async def must(self, host: Host, argv: Sequence[str], *, what: str, stdin: bytes | None = None, timeout_s: float = 60) -> str:
-        """Stdout of a short changing step that must succeed. Raises CmctlError otherwise."""
-        done = await self.run(host, argv, stdin=stdin, timeout_s=timeout_s)
-        if done.code:
-            raise CmctlError(f"{what} failed on {host.name} (exit {done.code})", why=tail(done))
-        return done.stdout
-
-    async def write(self, host: Host, path: str, text: str) -> None:
-        """Replace a small file whole."""
-        await self.must(host, ["sh", "-c", WRITE, "write", path], stdin=text.encode(), what=f"writing {path}")
-
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lease. `owner` is user@machine:pid@…; `since` is the host's clock, UTC."""
-
     token: str
     owner: str
     since: str
@@ -101,7 +71,22 @@ class Holder:
 
     def gone(self) -> bool:
         """Whether the owner ran on this machine and its process has ended."""
-        return owner.gone(self.owner)
+        name, _, process = self.owner.rpartition(":")
+        pid, _, start = process.partition("@")
+        return name.partition("@")[2] == socket.gethostname() and _start_of(pid) != start
+
+
+def me() -> str:
+    """user@machine:pid@start, which names one process for ever."""
+    pid = str(os.getpid())
+    return f"{getpass.getuser()}@{socket.gethostname()}:{pid}@{_start_of(pid)}"
+
+
+def _start_of(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return "gone"
 
 
 @contextlib.asynccontextmanager
@@ -120,22 +105,24 @@ async def held(hosts: Mapping[str, Host], operation: str) -> AsyncIterator[Lease
             with contextlib.suppress(asyncio.CancelledError):
                 await renewal
     finally:
-        # Every host is asked: a call that was cut off may have taken the lease all the same.
-        await unbroken(each(hosts, lambda host: _extend(host, token, 0)))
+        for host in hosts.values():
+            if host.name in fences:
+                await host.connection.run(["sh", "-c", RENEW, "release", host.paths.lease, token, "0"])
 
 
 async def _acquire(host: Host, token: str, operation: str, dead: str = "") -> str:
-    done = await host.connection.run(["sh", "-c", ACQUIRE, "acquire", host.paths.lease, token, owner.me(), operation, str(TTL_S), dead])
+    done = await host.connection.run(["sh", "-c", ACQUIRE, "acquire", host.paths.lease, token, me(), operation, str(TTL_S), dead])
     if done.code == 0:
         return done.stdout.strip()
     lines = done.stdout.splitlines()
     if done.code != HELD or len(lines) < 4:
-        raise CmctlError(f"the lease on {host.name} cannot be taken", why=tail(done) or f"exit {done.code}", hint="cmctl doctor")
+        raise CmctlError(f"the lease on {host.name} cannot be taken", why=done.stderr.strip() or f"exit {done.code}", hint="cmctl doctor")
     holder = Holder(*lines[:4])
     if not dead and holder.gone():
         return await _acquire(host, token, operation, dead=holder.token)
+    owner = holder.owner.partition("@")[0] + "@" + holder.owner.partition("@")[2].replace("@", " started ").replace(":", " pid ", 1)
     raise Locked(
-        f"{holder.operation} is running: {owner.shown(holder.owner)}, on {host.name}, since {holder.since}",
+        f"{holder.operation} is running: {owner.rpartition(' started')[0]}, on {host.name}, since {holder.since}",
         why="one command at a time may change a fleet", hint="wait for it; a dead owner's lease ends by itself within 30 s", read="runbooks/engine-lock-held.md",
     )  # fmt: skip
 
@@ -143,13 +130,7 @@ async def _acquire(host: Host, token: str, operation: str, dead: str = "") -> st
 async def _renew(hosts: Mapping[str, Host], token: str) -> None:
     while True:
         await asyncio.sleep(RENEW_S)
-        await each(hosts, lambda host: _extend(host, token, TTL_S))
-
-
-async def _extend(host: Host, token: str, ttl_s: int) -> None:
-    """One try: a lease that cannot be renewed or given back ends by itself, and the fence refuses what comes after."""
-    with contextlib.suppress(CmctlError):
-        await host.connection.run(["sh", "-c", RENEW, "renew", host.paths.lease, token, str(ttl_s)])
+        await each(hosts, lambda host: host.connection.run(["sh", "-c", RENEW, "renew", host.paths.lease, token, str(TTL_S)]))
 
 
 async def holder(host: Host) -> Holder | None:

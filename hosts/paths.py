@@ -30,11 +30,6 @@ class Paths:
         return f"{self.folder}/lease"
 
     @property
-    def ballast(self) -> str:
-        """Disk kept in reserve for the way back."""
-        return f"{self.folder}/ballast"
-
-    @property
     def journal(self) -> str:
         return f"{self.folder}/journal.json"
 

@@ -5,94 +5,91 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from hosts import base_part, bundles, checks, containers, detached, flags
+from hosts import bundles, containers, detached, flags
 from hosts import state as states
 from hosts.fleet import Host, each
 from hosts.lease import Lease
-from hosts.state import Journal, State
+from hosts.state import Journal
+from layout.release import ReleaseSpec
 
 
-async def recover(hosts: Mapping[str, Host], lease: Lease, stack: str) -> list[str]:
-    """Finish or take back what open journals say; returns what was done, in sentences.
-
-    A host without a journal needs nothing: either nothing was changed there, or it is closed already. Only the latter goes
-    together with a yes elsewhere: where a host has not heard of the release at all, nothing has moved yet.
-    """
+async def recover(hosts: dict[str, Host], lease: Lease, spec: ReleaseSpec) -> list[str]:
+    """Finish or take back what open journals say; returns what was done, in sentences."""
     await each(hosts, detached.settled)
     found = {name: entry for name, entry in (await each(hosts, states.journal)).items() if entry is not None}
     if not found:
         return []
+    entries = _complete(hosts, found)
     first = next(iter(found.values()))
-    silent = {name: host for name, host in hosts.items() if name not in found}
-    closed = all(state and state.release == first.release for state in (await each(silent, states.load)).values())
-    if closed and any(entry.passed for entry in found.values()):
-        await finish(hosts, lease, found)
+    if any(entry.passed for entry in found.values()):
+        await finish(hosts, lease, entries)
         return [f"finished {first.operation} of {first.release}, which was interrupted after its gate had passed"]
-    await take_back(hosts, lease, stack, found)
+    await take_back(hosts, lease, spec, entries)
     return [f"took back {first.operation} of {first.release}, which was interrupted at {first.step}"]
 
 
-async def finish(hosts: Mapping[str, Host], lease: Lease, entries: Mapping[str, Journal]) -> None:
-    """The flags of all balancers, then the new truth on every host, which closes its journal."""
-    mine = {name: hosts[name] for name in entries}
-    await each(mine, lambda host: _flags(host, lease, entries[host.name].flags_after))
-    await each(mine, lambda host: states.settle(host, lease, entries[host.name].next))
-    await each(mine, lambda host: bundles.prune(host, lease, _used(entries[host.name].next)))
+def _complete(hosts: Mapping[str, Host], found: Mapping[str, Journal]) -> dict[str, Journal]:
+    """A host whose journal was not written yet (or is closed already) goes the way of the others."""
+    first = next(iter(found.values()))
+    return {name: found.get(name, first) for name in hosts}
 
 
-def _used(state: State | None) -> set[str]:
-    return {state.release, *state.slots.values(), *state.history} if state else set()
+async def finish(hosts: dict[str, Host], lease: Lease, entries: Mapping[str, Journal]) -> None:
+    """Write the new truth on every host, then close the journals."""
+
+    async def one(host: Host) -> None:
+        state = entries[host.name].next
+        await states.save(host, state)
+        await host.connection.run(["ln", "-sfn", host.paths.release(state.release), host.paths.current])
+        await bundles.prune(host, {state.release, *state.slots.values()})
+
+    await each(hosts, one)
+    await each(hosts, states.close)
+    del lease
 
 
-async def _flags(host: Host, lease: Lease, wanted: tuple[str, ...] | None) -> None:
-    if wanted is not None and flags.moving(await flags.read(host)) != wanted:
-        await flags.write(host, lease, wanted)
-
-
-async def take_back(hosts: Mapping[str, Host], lease: Lease, stack: str, entries: Mapping[str, Journal]) -> None:
+async def take_back(hosts: dict[str, Host], lease: Lease, spec: ReleaseSpec, entries: Mapping[str, Journal]) -> None:
     """The flag first, then the new slot, then the base part; at the end every host is as before."""
-    mine = {name: hosts[name] for name in entries}
-    await each(mine, lambda host: checks.make_room(host, lease))
-    await each(mine, lambda host: _flags(host, lease, entries[host.name].flags_before))
-    await each(mine, lambda host: _restore(host, lease, stack, entries[host.name]))
-    await each(mine, lambda host: states.close(host, lease))
+    for name in spec.balancers or tuple(hosts):
+        former = entries[name].former
+        if former is None and spec.slotted:
+            await flags.write(hosts[name], lease, ())
+        elif former is not None:
+            await flags.write(hosts[name], lease, flags.of(former.live) if spec.slotted else former.flags)
+    await each(hosts, lambda host: _restore(host, lease, spec, entries[host.name]))
+    await each(hosts, states.close)
 
 
-async def _restore(host: Host, lease: Lease, stack: str, entry: Journal) -> None:
+async def _restore(host: Host, lease: Lease, spec: ReleaseSpec, entry: Journal) -> None:
     former = entry.former
     if entry.slotted:
-        await containers.down(host, lease, f"{stack}-{entry.slot}")
-        if former is not None and entry.slot in former.slots:
+        await containers.down(host, lease, f"{spec.stack}-{entry.slot}")
+        if former is not None and former.slots.pop(entry.slot, ""):
             # The idle slot held an older release until this transaction took it.
-            await states.save(host, lease, former.without(entry.slot))
-    if entry.base and former is not None:
-        await base_part.bring(host, lease, await bundles.stored(host, former.release))
-    elif entry.base:
-        await containers.down(host, lease, f"{stack}-base", volumes=entry.fresh)
-        await lease.run(host, ["rm", "-rf", host.paths.base, host.paths.live])
-        await containers.drop_network(host, entry.network)
-    if entry.release not in _used(former):
-        await bundles.discard(host, lease, entry.release)
+            former.slot_parts.pop(entry.slot, None)
+            await states.save(host, former)
+    if entry.base and former is None:
+        await containers.down(host, lease, f"{spec.stack}-base", volumes=True)
+        await host.connection.run(["rm", "-rf", host.paths.base, host.paths.release(entry.release), host.paths.live])
+    elif entry.base and former is not None:
+        await bundles.place_base(host, former.release)
+        await containers.up(host, lease, f"{spec.stack}-base", f"{host.paths.base}/compose.yaml")
+        for one in (await bundles.stored(host, former.release)).ready:
+            if one.host == host.name and one.reload:
+                await containers.inside(host, one.container, one.reload)
 
 
-async def reap(hosts: Mapping[str, Host], lease: Lease, stack: str) -> list[str]:
+async def reap(hosts: dict[str, Host], lease: Lease, stack: str) -> list[str]:
     """Stop former slots whose warm time has passed; returns their names."""
-    reaped = await each(hosts, lambda host: _reap(host, lease, stack))
-    return [f"{name}: slot {slot} was kept warm long enough and is stopped" for name, slots in reaped.items() for slot in slots]
-
-
-async def _reap(host: Host, lease: Lease, stack: str) -> list[str]:
-    state = await states.load(host)
-    if state is None or not overdue(state):
-        return []
-    idle = [slot for slot in state.slots if slot != state.live]
-    for slot in idle:
-        await containers.down(host, lease, f"{stack}-{slot}")
-        state = state.without(slot)
-        await states.save(host, lease, state)
-    return list(idle)
-
-
-def overdue(state: State) -> bool:
-    """Whether a former slot runs longer than its release asked for."""
-    return any(slot != state.live for slot in state.slots) and time.time() >= state.settled_at + state.keep_warm_s
+    reaped = []
+    for host in hosts.values():
+        state = await states.load(host)
+        if state is None or time.time() < state.settled_at + state.keep_warm_s:
+            continue
+        for slot in [slot for slot in state.slots if slot != state.live]:
+            await containers.down(host, lease, f"{stack}-{slot}")
+            del state.slots[slot]
+            state.slot_parts.pop(slot, None)
+            await states.save(host, state)
+            reaped.append(f"{host.name}: {slot}")
+    return reaped

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from hosts import containers, detached
+from hosts import containers
 from hosts import lease as leases
 from hosts.events import Outcome
 from hosts.fleet import Host, connect, each
-from hosts.lease import Lease
 from layout.model import SLOTS
 from layout.release import Target
+
+NETWORK = (
+    'docker network inspect "$1" --format "{{len .Containers}}" 2>/dev/null | grep -qx 0 && docker network rm "$1" > /dev/null; exit 0'
+)
 
 
 async def remove(stack: str, targets: dict[str, Target], network: str, *, keep_volumes: bool) -> Outcome:
     """Remove containers, volumes (unless kept), folders, flags and locks; the network when nothing else is on it."""
     hosts = connect(stack, targets)
+
+    async def one(host: Host) -> None:
+        for part in (*SLOTS, "base"):
+            await containers.down(host, lease, f"{stack}-{part}", volumes=part == "base" and not keep_volumes)
+        await host.connection.run(["sh", "-c", NETWORK, "network", network])
+
     async with leases.held(hosts, f"destroy of {stack}") as lease:
-        await each(hosts, detached.settled)
-        await each(hosts, lambda host: _containers(host, lease, stack, network, keep_volumes=keep_volumes))
-        # The lease goes with the folder: nobody can have taken it before that.
-        await each(hosts, lambda host: lease.must(host, ["rm", "-rf", host.paths.folder], what=f"removing {host.paths.folder}"))
+        await each(hosts, one)
+        await each(
+            hosts,
+            lambda host: host.connection.run(
+                ["find", host.paths.folder, "-mindepth", "1", "-maxdepth", "1", "!", "-name", "lease*", "-exec", "rm", "-rf", "{}", "+"]
+            ),
+        )
+    await each(hosts, lambda host: host.connection.run(["rm", "-rf", host.paths.folder]))
     return Outcome(release="", changed=True)
-
-
-async def _containers(host: Host, lease: Lease, stack: str, network: str, *, keep_volumes: bool) -> None:
-    for part in (*SLOTS, "base"):
-        await containers.down(host, lease, f"{stack}-{part}", volumes=part == "base" and not keep_volumes)
-    await containers.drop_network(host, network)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 
 from errors import CmctlError
-from hosts import base_part, bundles, checks, containers, detached, flags
+from hosts import bundles, checks, containers, detached, flags
 from hosts import watch as watching
 from hosts.connection import output
 from hosts.fleet import Host, each
 from hosts.recovery import finish
 from hosts.run import Run, entry
-from layout.release import Check, Command, ReleaseSpec
+from layout.release import Check, Command, Ready
 
 BASE_READY_S = 60
 READY_POLL_S = 0.25
@@ -26,12 +25,11 @@ NGINX_TEST = ("nginx", "-t", "-q", "-e", "/dev/stderr", "-c", "/etc/cmctl/nginx/
 
 async def check(run: Run) -> str:
     await checks.check(run.hosts, run.spec)
-    await each(run.hosts, lambda host: checks.keep_room(host, run.lease))
     return "disk, engine, images and ports are as needed"
 
 
 async def upload(run: Run) -> str:
-    await each(run.hosts, lambda host: bundles.upload(host, run.lease, run.spec, run.release))
+    await each(run.hosts, lambda host: bundles.upload(host, run.spec, run.release))
     return f"{sum(len(bundle.files) + len(bundle.secret_files) for bundle in run.spec.bundles.values())} files"
 
 
@@ -54,32 +52,43 @@ async def _validate(run: Run, host: Host) -> None:
 
 
 async def base(run: Run) -> str:
-    """The containers that are never in a slot."""
+    """The containers that are never in a slot: only what differs is touched; configuration alone is a reload."""
     changed = await each(run.hosts, lambda host: _base(run, host))
-    await base_ready(run.hosts, run.spec)
+    await base_ready(run)
     files = sorted({path for paths in changed.values() for path in paths})
     return f"changed: {', '.join(files)}" if files else "as declared"
 
 
 async def _base(run: Run, host: Host) -> list[str]:
     await containers.ensure_network(host, run.spec.network["name"], run.spec.network["subnet"])
-    if run.before[host.name].state is None:
-        # A balancer that joins a fleet sends its users where the others do.
-        await flags.write(host, run.lease, flags.of(run.live) if run.spec.slotted else ())
-    return await base_part.bring(host, run.lease, run.spec)
+    await host.connection.run(["mkdir", "-p", host.paths.live])
+    before = {one.name for one in await containers.listed(host, run.spec.stack) if one.state == "running"}
+    changed = await bundles.place_base(host, run.release)
+    if "base/compose.yaml" in run.spec.bundles[host.name].files:
+        await containers.up(host, run.lease, f"{run.spec.stack}-base", f"{host.paths.base}/compose.yaml")
+    await reload(run.spec.ready, host, changed, before)
+    return changed
 
 
-async def base_ready(hosts: Mapping[str, Host], spec: ReleaseSpec) -> None:
-    """Wait until every container of the base part is ready. Raises CmctlError with the last lines of one that is not."""
+async def reload(ready: tuple[Ready, ...], host: Host, changed: list[str], before: set[str]) -> None:
+    """Make containers that were running before read their changed files anew."""
+    folders = {path.split("/")[0] for path in changed if "/" in path}
+    for one in ready:
+        name = next((folder for folder in folders if one.container.endswith(f"-base-{folder}")), None)
+        if one.host == host.name and one.reload and name and one.container in before:
+            await containers.inside(host, one.container, one.reload)
+
+
+async def base_ready(run: Run) -> None:
     end = time.monotonic() + BASE_READY_S
-    waiting = list(spec.ready)
+    waiting = list(run.spec.ready)
     while waiting:
-        answers = await asyncio.gather(*(containers.inside(hosts[one.host], one.container, one.command) for one in waiting))
+        answers = await asyncio.gather(*(containers.inside(run.hosts[one.host], one.container, one.command) for one in waiting))
         failed = [(one, answer) for one, answer in zip(waiting, answers, strict=True) if answer.code]
         waiting = [one for one, _ in failed]
         if waiting and time.monotonic() > end:
             one, answer = failed[0]
-            lines = await containers.last_lines(hosts[one.host], one.container)
+            lines = await containers.last_lines(run.hosts[one.host], one.container)
             said = f"{' '.join(one.command)}: exit {answer.code} {answer.stderr.strip()}"
             raise CmctlError(f"{one.container} is not ready after {BASE_READY_S} s", why=f"{said}\n{lines}")
         if waiting:
@@ -165,10 +174,11 @@ async def _job(run: Run, command: Command) -> None:
 
 
 async def switch(run: Run) -> str:
-    movers = run.movers()
-    await each({host.name: host for host in movers}, lambda host: flags.write(host, run.lease, run.flags()))
+    wanted = flags.of(run.slot) if run.slotted else run.spec.flags
+    hosts = [run.hosts[name] for name in (run.spec.balancers or run.hosts)]
+    await asyncio.gather(*(flags.write(host, run.lease, wanted) for host in hosts))
     run.moved_s = time.monotonic() - run.started
-    return f"traffic goes to {run.slot if run.slotted else ', '.join(run.flags())}"
+    return f"traffic goes to {run.slot if run.slotted else ', '.join(wanted)}"
 
 
 async def probe(run: Run) -> str:
@@ -205,6 +215,6 @@ async def passed(run: Run) -> str:
 
 async def settle(run: Run) -> str:
     """The new truth on every host; the former slot stays warm for the way back."""
-    await finish(run.hosts, run.lease, {name: entry(run, name, "settle") for name in run.hosts})
-    warm = [slot for slot in (run.former.slots if run.former else ()) if slot != run.slot]
+    await finish(run.hosts, run.lease, {name: entry(run, name, "settle", passed=True) for name in run.hosts})
+    warm = [slot for one in run.former.values() if one for slot in one.slots if slot != run.slot]
     return f"{run.release} is current" + (f"; {warm[0]} stays warm for {run.spec.gate.keep_warm_s} s" if warm and run.slotted else "")

@@ -1,0 +1,33 @@
+"""Layouts and releases of Codementee on one machine, with made-up images, secrets and certificate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from environments.certificates import Certificate
+from environments.load import ROOT as ENVIRONMENTS
+from environments.load import load as load_environment
+from layout.model import Layout
+from layout.place import place
+from layout.release import ReleaseSpec
+from phases.load import ROOT as PLATFORMS
+from phases.load import load as load_platform
+from templates import release, secrets
+
+IMAGES = {
+    name: f"sha256:{number:064x}"
+    for number, name in enumerate(("nginx", "redis", "prometheus", "node-exporter", "redis-exporter", "mongo", "backend", "frontend"))
+}
+CERTIFICATE = Certificate("CHAIN\n", "CANARY-KEY\n", "AUTHORITY\n")
+LAYERS = [(0, "phase0"), (1, "phase1"), (2, "phase2"), (2, "data"), (2, "edge")]
+
+
+def layout(phase: int, layer: str) -> Layout:
+    loaded = load_platform("codementee", PLATFORMS)
+    return place(loaded.platform, loaded.phase(phase), load_environment("local", ENVIRONMENTS), layer)
+
+
+def spec(phase: int, layer: str, version: str = "1.0.0", home: Path = Path("/home-of-cmctl")) -> ReleaseSpec:
+    placed = layout(phase, layer)
+    values = {name: f"CANARY-{name}" for name in secrets.given(placed.platform, placed.environment)}
+    return release.spec(placed, version, IMAGES, values, CERTIFICATE, home)

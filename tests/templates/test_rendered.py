@@ -1,0 +1,92 @@
+"""What is rendered is the same every time, keeps its secrets, and is closed by construction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.templates.places import LAYERS, layout, spec
+
+
+@pytest.mark.parametrize(("phase", "layer"), LAYERS)
+def test_golden(phase: int, layer: str, golden: Callable[[str, str], None]) -> None:
+    """Every plain file of every local layer is the golden one."""
+    for path, text in spec(phase, layer).bundles["local"].files.items():
+        golden(f"rendered/{layer}/{path}", text)
+
+
+@pytest.mark.parametrize(("phase", "layer"), LAYERS)
+def test_same_input_same_bytes(phase: int, layer: str) -> None:
+    """The same input gives the same bytes and the same release id; where cmctl's folder lies does not matter, another version does."""
+    assert spec(phase, layer) == spec(phase, layer)
+    assert spec(phase, layer).release_id() == spec(phase, layer, home=Path("/elsewhere")).release_id()
+    assert spec(phase, layer).release_id() != spec(phase, layer, version="2").release_id()
+
+
+@pytest.mark.parametrize(("phase", "layer"), LAYERS)
+def test_no_secret_in_a_plain_file(phase: int, layer: str) -> None:
+    """No secret's value stands in a plain file, and no key either."""
+    assert [path for path, text in spec(phase, layer).bundles["local"].files.items() if "CANARY" in text] == []
+
+
+def services(phase: int, layer: str) -> dict[str, dict[str, Any]]:
+    files = spec(phase, layer).bundles["local"].files
+    found: dict[str, dict[str, Any]] = {}
+    for path, text in files.items():
+        if path.endswith("compose.yaml"):
+            found |= {f"{path}:{name}": service for name, service in yaml.safe_load(text)["services"].items()}
+    return found
+
+
+@pytest.mark.parametrize(("phase", "layer"), LAYERS)
+def test_containers_are_closed(phase: int, layer: str) -> None:
+    """Every container runs as a plain user on a read-only root, without capabilities, with limits, bounded logs and a health check."""
+    for name, service in services(phase, layer).items():
+        assert service["user"].split(":")[0] != "0", name
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["pull_policy"] == "never", name
+        assert service["image"].startswith("sha256:"), name
+        assert {"mem_limit", "cpus", "pids_limit", "healthcheck", "logging"} <= service.keys(), name
+        assert service["logging"]["options"]["max-size"], name
+
+
+@pytest.mark.parametrize(("phase", "layer"), LAYERS)
+def test_only_the_door_is_published(phase: int, layer: str) -> None:
+    """Only the edge, and Prometheus on loopback, publish ports; every published port names its address."""
+    ports = {name.rpartition(":")[2]: service["ports"] for name, service in services(phase, layer).items() if "ports" in service}
+    assert set(ports) <= {"edge", "prometheus"}
+    assert all(str(port).startswith("127.0.0.1:") for published in ports.values() for port in published)
+
+
+@pytest.mark.parametrize("phase", [0, 1, 2])
+def test_balancer_knows_every_instance(phase: int) -> None:
+    """Both slots of every service are upstreams with all their instances, and the flag file decides between them."""
+    text = spec(phase, f"phase{phase}").bundles["local"].files["base/balancer/nginx.conf"]
+    for one in layout(phase, f"phase{phase}").instances:
+        block = text[text.index(f"upstream {one.service}_{one.slot} {{") :]
+        assert f"server {one.address}:{one.port} weight={one.weight}" in block[: block.index("}")]
+    assert "if (-f /etc/cmctl/live/green)" in text
+    assert text.count("ssl_reject_handshake on;") == 1
+    assert "limit_req_zone $binary_remote_addr zone=api:10m rate=10r/s;" in text
+    assert "limit_req_zone $binary_remote_addr zone=login:10m rate=1r/s;" in text
+
+
+def test_redis_is_bounded_and_locked() -> None:
+    """Redis keeps below its container's limit, asks for a password from a secret file, and never evicts sessions."""
+    files = spec(2, "phase2").bundles["local"].files
+    assert "maxmemory 2048mb" in files["base/redis-cache/redis.conf"]
+    assert "maxmemory-policy noeviction" in files["base/redis-sessions/redis.conf"]
+    assert all("include /run/secrets/redis-auth" in files[f"base/redis-{kind}/redis.conf"] for kind in ("cache", "sessions"))
+
+
+def test_prometheus_scrapes_everything() -> None:
+    """Phase 2's Prometheus has the app's instances, the host and both Redis as targets."""
+    jobs = yaml.safe_load(spec(2, "phase2").bundles["local"].files["base/prometheus/prometheus.yml"])["scrape_configs"]
+    count = {job["job_name"]: sum(len(one["targets"]) for one in job["static_configs"]) for job in jobs}
+    assert count == {"backend": 6, "node": 1, "prometheus": 1, "redis": 2}
