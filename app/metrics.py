@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Every latency limit of the phases' SLOs (0.15, 0.2, 0.3, 0.5 s) is a bucket's bound, so that a share below it is exact.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0)
+FAILED_BODY = b'{"detail":"something failed here; the request id names it in the log"}'
+FAILED_HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(FAILED_BODY)).encode())]
+log = logging.getLogger("app")
 UNCOUNTED = {"/livez", "/readyz", "/metrics"}
 
 REQUESTS = Counter("http_requests_total", "Requests answered", ["method", "route", "status"])
@@ -50,12 +54,13 @@ class Measured:
 
     async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()
-        status = 500
+        status, started = 500, False
         request_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
+                started = True
                 status = message["status"]
                 spent = f"{time.perf_counter() - start:.4f}".encode()
                 extra = [*self.headers, (b"x-process-time", spent), *([(b"x-request-id", request_id)] if request_id else [])]
@@ -64,6 +69,13 @@ class Measured:
 
         try:
             await self.app(scope, receive, answer)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            if started:
+                raise
+            # Answered here, with the same headers as every answer, so that the connection stays usable for the next request.
+            await answer({"type": "http.response.start", "status": 500, "headers": FAILED_HEADERS})
+            await answer({"type": "http.response.body", "body": FAILED_BODY})
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             REQUESTS.labels(scope["method"], route, str(status)).inc()

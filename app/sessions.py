@@ -39,24 +39,28 @@ class Sessions:
         """The session of a token that has not ended; its end moves on."""
         text = await self._store.ask(self._store.client.get(_key(token)))
         if text:
-            session = Session(token, **json.loads(text))
+            session = _session(token, json.loads(text))
         else:
             row = await self._database.write.sessions.find_one({"token": token}, {"_id": 0})
             if row is None:
                 return None
-            session = Session(**row)
+            session = _session(token, row)
         if session.ends <= time.time():
             return None
         return await self._slid(session, cached=bool(text))
 
-    async def _slid(self, session: Session, *, cached: bool) -> Session:
+    async def _slid(self, session: Session, *, cached: bool) -> Session | None:
         ends = int(time.time()) + self._ttl_s
         if not self._sliding or ends - session.ends < SLIDE_S:
             if not cached:
                 await self._cache(session)
             return session
         slid = Session(session.token, session.user_id, session.role, ends)
-        await self._database.write.sessions.update_one({"token": session.token}, {"$set": {"ends": ends}})
+        done = await self._database.write.sessions.update_one({"token": session.token}, {"$set": {"ends": ends}})
+        if not done.matched_count:
+            # Logged out while Redis was away, which then came back with the old entry.
+            await self._store.ask(self._store.client.delete(_key(session.token)))
+            return None
         await self._cache(slid)
         return slid
 
@@ -66,7 +70,13 @@ class Sessions:
 
     async def _cache(self, session: Session) -> None:
         value = json.dumps({"user_id": session.user_id, "role": session.role, "ends": session.ends})
-        await self._store.ask(self._store.client.set(_key(session.token), value, ex=self._ttl_s))
+        # Not longer than SLIDE_S, so that MongoDB, which knows every logout, is asked again.
+        await self._store.ask(self._store.client.set(_key(session.token), value, ex=min(self._ttl_s, SLIDE_S)))
+
+
+def _session(token: str, row: dict[str, Any]) -> Session:
+    """Named fields only: a newer version beside this one may keep more."""
+    return Session(token, str(row["user_id"]), str(row["role"]), int(row["ends"]))
 
 
 def _key(token: str) -> str:

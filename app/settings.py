@@ -67,9 +67,15 @@ class _Source:
             return ""
         return value
 
+    def secret(self, name: str) -> str:
+        value = self.text(name)
+        if not value and not any(name in problem for problem in self.problems):
+            self.problems.append(f"{name} is empty")
+        return value
+
     def number(self, name: str, default: int) -> int:
         value = self.text(name, str(default))
-        if not value.isdigit():
+        if not value.isdecimal():
             self.problems.append(f"{name}: {value!r} is no whole number")
             return default
         return int(value)
@@ -92,7 +98,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         slot=source.text("SLOT", ""),
         instance=source.text("INSTANCE_ID", socket.gethostname()),
         port=source.number("PORT", 8001),
-        workers=source.number("WEB_CONCURRENCY", 1),
+        workers=max(1, source.number("WEB_CONCURRENCY", 1)),
         mongo_url=source.text("MONGO_URL"),
         database=source.text("DB_NAME", "codementee"),
         write_pool=source.pool("WRITE", 50, 5),
@@ -103,9 +109,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         session_ttl_s=source.number("SESSION_TTL_S", DAY_S),
         session_sliding=source.text("SESSION_SLIDING", "true") == "true",
         cache_ttl_s={name: source.number(f"CACHE_TTL_{name.upper()}_S", 300) for name in ("companies", "pricing", "slots", "default")},
-        jwt_secret=source.text("JWT_SECRET"),
-        razorpay_key_id=source.text("RAZORPAY_KEY_ID") if pays else "",
-        razorpay_key_secret=source.text("RAZORPAY_KEY_SECRET") if pays else "",
+        jwt_secret=source.secret("JWT_SECRET"),
+        razorpay_key_id=source.secret("RAZORPAY_KEY_ID") if pays else "",
+        razorpay_key_secret=source.secret("RAZORPAY_KEY_SECRET") if pays else "",
     )
     if source.problems:
         raise SettingsError("; ".join(source.problems))

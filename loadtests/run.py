@@ -10,14 +10,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Self
 
+import psutil
 from pydantic import ValidationError
 
 from errors import BadInput, CannotTell, GateRefused, Unreachable
-from loadtests import conclude, hunt, progress, verdict
+from loadtests import conclude, hunt, progress, selftest, verdict
 from loadtests.machine import this_machine
 from loadtests.plan import Plan, Probe
 from loadtests.result import CapacityResult, Judgement, Measured, Result, Verdict
@@ -190,3 +191,48 @@ def result(plan: Plan, profile: str, measured: Measured | None, *, interrupted: 
         phase=plan.phase, environment=plan.environment, target=plan.target.url, version=plan.version, machine=this_machine(), slo=plan.slo,
         measured=measured, judgement=verdict.judge(measured, plan.slo, interrupted=interrupted) if measured else nothing, interrupted=interrupted,
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def reference(kind: str, seed: int = 1) -> Iterator[int]:
+    """A service of known behaviour on a free loopback port."""
+    command = [sys.executable, "-m", "loadtests.reference", kind, "0", str(seed), str(selftest.SERVERS), str(selftest.WORK_S)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None  # noqa: S101 - asked for above
+        try:
+            yield int(child.stdout.readline().split()[1])
+        finally:
+            child.terminate()
+
+
+def judged(expected: selftest.Expected, seed: int, profile: hunt.Profile, on_progress: OnProgress) -> selftest.Row:
+    """Search the capacity of one reference service."""
+    with reference(expected.kind, seed) as port, held_up(starved=expected.starved):
+        result = capacity(selftest.plan(port, seed), on_progress, profile=profile, allow_overload=True)
+    return selftest.row(expected, result)
+
+
+@contextlib.contextmanager
+def held_up(*, starved: bool, share: float = 0.3) -> Iterator[None]:
+    """Holds this process's generators still for a share of each half second, as a busy neighbour would."""
+    ended = threading.Event()
+
+    def starve() -> None:
+        while not ended.wait(0.5 * (1 - share)):
+            for child in psutil.Process().children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if "loadtests.generator" in child.cmdline():
+                        child.suspend()
+                        ended.wait(0.5 * share)
+                        child.resume()
+
+    if not starved:
+        yield
+        return
+    thread = threading.Thread(target=starve, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -86,16 +86,21 @@ class Belief:
     scale: float
     sure: bool
     trials: list[tuple[Trial, int]] = field(default_factory=list)
+    _tables: list[Floats] = field(default_factory=list)
+
+    def tell(self, trial: Trial, bad: int) -> None:
+        self.trials.append((trial, bad))
+        self._tables.append(self._likelihood(trial.rate / self.scale, trial.requests, bad))
 
     def posterior(self) -> Floats:
         """Probability of each load in LOADS to be the limit."""
         table = self._prior()
         centre = self._centre()
-        for trial, bad in self.trials:
+        for (trial, bad), likelihood in zip(self.trials, self._tables, strict=True):
             x = trial.rate / self.scale
             near = -0.5 * ((x - centre) / REACH) ** 2
             alike = -0.5 * ((_odds((bad + 0.5) / (trial.requests + 1)) - _odds(self.goal.share)) / ALIKE) ** 2
-            table = table + float(np.exp(max(near, alike))) * self._likelihood(x, trial.requests, bad)
+            table = table + float(np.exp(max(near, alike))) * likelihood
         table = np.exp(table - table.max())
         loads = table.sum(axis=(1, 2))
         return np.asarray(loads / loads.sum(), dtype=np.float64)
@@ -193,7 +198,7 @@ class Search:
         """Take in what a probe showed."""
         self.trials.append(trial)
         for index, belief in enumerate(self.beliefs):
-            belief.trials.append((trial, trial.bad[index]))
+            belief.tell(trial, trial.bad[index])
 
     def limits(self) -> tuple[Limit, ...]:
         return tuple(belief.limit() for belief in self.beliefs)

@@ -171,3 +171,39 @@ def simulate(place: Station, rate_per_s: float, seconds: float, random: Random, 
         if now >= warmup_s:
             found.append((leaves.at - now, leaves.good))
     return found
+
+
+def queue_limit(servers: int, work_s: float, limit_s: float, share: float) -> float:
+    """The arrival rate at which a `share` of an M/M/c queue's requests take longer than `limit_s`: exact, by Erlang-C."""
+    return _root(lambda rate: _slower(servers, 1 / work_s, rate, limit_s) - share, 1e-9, servers / work_s * (1 - 1e-9))
+
+
+def simulated_limit(make: Callable[[], Station], top: float, share: float, limit_s: float | None, seconds: float = 400.0) -> float:
+    """The rate at which a `share` of a station's requests is late (or fails, without `limit_s`), by simulation up to `top`."""
+
+    def excess(rate: float) -> float:
+        found = simulate(make(), rate, seconds, Random(11), warmup_s=10.0)  # noqa: S311 - arrivals are no secret
+        bad = sum(not good or (limit_s is not None and spent > limit_s) for spent, good in found)
+        return bad / max(len(found), 1) - share
+
+    return _root(excess, top / 1000, top, steps=14)
+
+
+def _root(function: Callable[[float], float], low: float, high: float, steps: int = 100) -> float:
+    """Where a growing function crosses zero; `low` when it is above zero everywhere."""
+    for _ in range(steps):
+        middle = (low + high) / 2
+        low, high = (middle, high) if function(middle) < 0 else (low, middle)
+    return (low + high) / 2
+
+
+def _slower(servers: int, rate_of_one: float, arrivals: float, limit_s: float) -> float:
+    """P(time in an M/M/c queue > limit): an exponential service after a wait that is zero or exponential."""
+    load = arrivals / rate_of_one
+    busy = load**servers / math.factorial(servers) * servers / (servers - load)
+    waits = busy / (sum(load**count / math.factorial(count) for count in range(servers)) + busy)
+    drain = servers * rate_of_one - arrivals
+    if abs(drain - rate_of_one) < 1e-6:
+        drain += 2e-6
+    served, waited = math.exp(-rate_of_one * limit_s), math.exp(-drain * limit_s)
+    return (1 - waits) * served + waits * (drain * served - rate_of_one * waited) / (drain - rate_of_one)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from app.parts import Parts, PartsOf
+from app.parts import Parts, PartsOf, now
 
 router = APIRouter()
 Date = Annotated[str, Query(pattern=r"^\d{4}-\d{2}-\d{2}$")]
@@ -35,8 +35,8 @@ async def interview_types() -> Any:
 
 @router.get("/api/time-slots")
 async def slots(parts: PartsOf, date: Date | None = None) -> Any:
-    """Free slots, of one day or the next hundred."""
-    query = {"status": "available", **({"date": date} if date else {})}
+    """Free slots, of one day or the next hundred from today on."""
+    query: dict[str, Any] = {"status": "available", "date": date or {"$gte": now()[:10]}}
 
     async def fill() -> list[dict[str, Any]]:
         return [row async for row in parts.database.read.time_slots.find(query, {"_id": 0}).sort("date", 1).limit(100)]

@@ -58,7 +58,11 @@ async def webhook(request: Request, parts: PartsOf) -> dict[str, str]:
     if not razorpay.same(request.headers.get("x-razorpay-signature", ""), wanted):
         raise HTTPException(400, "the signature is wrong")
     try:
-        entity = json.loads(body)["payload"]["payment"]["entity"]
+        event = json.loads(body)
+        if event["event"] != "payment.captured":
+            # Razorpay sends failures and refunds to the same address; only a captured payment pays an order.
+            return {"status": "ignored"}
+        entity = event["payload"]["payment"]["entity"]
         await _paid(parts, entity["order_id"], entity["id"], {})
     except (ValueError, KeyError, TypeError) as error:
         raise HTTPException(400, "not a payment event") from error
@@ -66,7 +70,11 @@ async def webhook(request: Request, parts: PartsOf) -> dict[str, str]:
 
 
 async def _paid(parts: Any, order_id: str, payment_id: str, owner: dict[str, str]) -> None:
-    done = await parts.database.write.orders.update_one({"id": order_id, **owner}, {"$set": {"status": "paid", "payment_id": payment_id}})
-    if not done.matched_count:
+    """Mark an order paid, once however often it is told. 404 when there is no such order."""
+    orders = parts.database.write.orders
+    change = {"$set": {"status": "paid", "payment_id": payment_id}}
+    done = await orders.update_one({"id": order_id, **owner, "status": {"$ne": "paid"}}, change)
+    if done.matched_count:
+        metrics.PAYMENTS.labels("paid").inc()
+    elif await orders.find_one({"id": order_id, **owner}, {"id": 1}) is None:
         raise HTTPException(404, "no such order")
-    metrics.PAYMENTS.labels("paid").inc()

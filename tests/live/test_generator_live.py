@@ -10,7 +10,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -108,34 +107,12 @@ def test_what_a_request_costs() -> None:
     assert used.requests_per_cpu_second >= 7000
 
 
-@contextlib.contextmanager
-def starving(share: float) -> Iterator[None]:
-    """Holds the generator's process still for a share of each half second, as a busy neighbour would."""
-    ended = threading.Event()
-
-    def starve() -> None:
-        while not ended.wait(0.5 * (1 - share)):
-            for child in psutil.Process().children():
-                if "loadtests.generator" in child.cmdline():
-                    child.suspend()
-                    ended.wait(0.5 * share)
-                    child.resume()
-
-    thread = threading.Thread(target=starve)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 def test_a_starved_generator_is_no_judge() -> None:
     """A generator that is held up says INVALID, not that the service is slow; left alone on the same service it says PASS."""
     probe = Probe(name="p", rate_per_s=400, warmup_s=1, seconds=9)
     with reference("fixed", 0, 1, 50, 0.01) as (port, _):
         alone = run.smoke(plan(port, probe), quiet)
-        with starving(0.3):
+        with run.held_up(starved=True):
             starved = run.smoke(plan(port, probe), quiet)
     assert alone.judgement.verdict is Verdict.PASS, alone.judgement.reasons
     assert starved.judgement.verdict is Verdict.INVALID, starved.judgement.reasons

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_no_change_is_quick(cmctl: Driver) -> None:
 
 
 def test_runbooks_read_blocks_run(cmctl: Driver) -> None:
-    """Every command of a runbook's `read` blocks runs on a healthy platform and ends with 0."""
+    """Every command of a runbook's `read` blocks runs on a healthy platform and ends with 0; a load test gives its verdict, whatever it is."""
     lines = list(
         dict.fromkeys(line for page in pages().values() for block in page.blocks if block.tag == "read" for line in block.commands)
     )
@@ -104,30 +105,36 @@ def test_runbooks_read_blocks_run(cmctl: Driver) -> None:
         done = subprocess.run(
             shlex.split(line), env=cmctl.variables | {"PATH": f"{ours}:{os.environ['PATH']}"}, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, f"{line}: exit {done.returncode}\n{done.stderr}"
+        assert done.returncode == 0 or (line.startswith("cmctl loadtest") and done.returncode in {3, 6}), (
+            f"{line}: exit {done.returncode}\n{done.stderr}"
+        )
     print(f"\n{len(lines)} commands of runbooks")
 
 
 def test_limits_are_per_client(cmctl: Driver) -> None:
     """One client address is held to 10 requests a second (burst 20) and 1 login a second (burst 5); another one is not disturbed."""
     with requests.Session() as session:
+        # Variables of the machine would win over the session's own authority.
+        session.trust_env = False
         session.verify = str(authority(cmctl))
         url = f"https://localhost:{cmctl.https}/api"
 
         def get(client: str) -> int:
             return session.get(f"{url}/companies", headers={"X-Forwarded-For": client}, timeout=5).status_code
 
-        codes = [get("10.9.9.9") for _ in range(60)]
+        def log_in(_: int) -> int:
+            body = {"email": "nobody@example.com", "password": "wrong-password"}
+            return session.post(f"{url}/auth/login", json=body, headers={"X-Forwarded-For": "10.9.9.11"}, timeout=5).status_code
+
+        with ThreadPoolExecutor(20) as together:
+            codes = list(together.map(get, ["10.9.9.9"] * 200))
+            tries = list(together.map(log_in, range(20)))
+        print(f"\none client: {codes.count(429)} of 200 requests and {tries.count(429)} of 20 logins were limited")
         assert codes.count(200) >= 21
-        assert codes.count(429) >= 20
+        assert codes.count(429) >= 50
         assert get("10.9.9.10") == 200
-        login = {"email": "nobody@example.com", "password": "wrong-password"}
-        tries = [
-            session.post(f"{url}/auth/login", json=login, headers={"X-Forwarded-For": "10.9.9.11"}, timeout=5).status_code
-            for _ in range(12)
-        ]
         assert tries.count(401) >= 6
-        assert tries.count(429) >= 4
+        assert tries.count(429) >= 5
         # What a client claims before the last trusted hop is not believed.
         assert session.get(f"{url}/companies", headers={"X-Forwarded-For": "203.0.113.5, 10.9.9.9"}, timeout=5).status_code in {200, 429}
         assert session.get(f"https://localhost:{cmctl.https}/metrics", timeout=5).status_code == 404

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtests.stations import KINDS, Queue, Retrograde, exponential, simulate, station
+from loadtests.stations import KINDS, Queue, Retrograde, exponential, queue_limit, simulate, simulated_limit, station
 
 
 def erlang_c(servers: int, load: float) -> float:
@@ -71,6 +71,15 @@ def test_retrograde_loses_by_more_load() -> None:
         return count / 20
 
     assert throughput(8) > 1.5 * throughput(200)
+
+
+@pytest.mark.parametrize(("limit_s", "rate"), [(0.3, 389.5), (0.2, 383.7), (0.15, 377.3)])
+def test_the_limit_of_a_queue_is_exact(limit_s: float, rate: float) -> None:
+    """Loads at which 5 % of M/M/8 at 20 ms are late agree with tabulated Erlang-C figures, and with a simulation."""
+    found = queue_limit(8, 0.02, limit_s, 0.05)
+    assert found == pytest.approx(rate, abs=0.1)
+    simulated = simulated_limit(lambda: station("mmc", 3), 400.0, 0.05, limit_s, seconds=120)
+    assert simulated == pytest.approx(rate, rel=0.03)
 
 
 @settings(max_examples=30)

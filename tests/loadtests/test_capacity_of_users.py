@@ -1,0 +1,152 @@
+"""From loads to users, to advice, and to what is kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costs.capacity import read
+from loadtests import capacity, conclude, hunt, store
+from loadtests.result import CapacityResult, Machine, Verdict
+from loadtests.stations import station
+from tests.loadtests import imitation
+
+MACHINE = Machine(text="2 cores, 8 GB, this machine", fingerprint="0123456789ab")
+
+
+def test_users_follow_from_rate_response_and_think_time() -> None:
+    """200 requests/s of users who wait 50 ms and think 4.95 s are 1,000 users."""
+    assert capacity.users((180.0, 200.0, 210.0), 0.05, 4.95) == capacity.Users(900, 1000, 1050)
+    assert capacity.registered(capacity.Users(900, 1000, 1050), 16.5) == capacity.Users(14850, 16500, 17325)
+
+
+@pytest.mark.parametrize(
+    ("holds", "have", "growth", "action", "weeks"),
+    [
+        (1000, 100, 0.05, "move", 42), (1000, 100, 0.02, "stay", 105), (1000, 790, 0.05, "move", 0), (1000, 900, 0.05, "move", 0),
+        (1000, 100, 0.0, "stay", None), (1000, 100, -0.1, "stay", None), (1000, 2000, 0.0, "move", 0),
+    ],
+)  # fmt: skip
+def test_when_to_move(holds: int, have: int, growth: float, action: str, weeks: int | None) -> None:
+    """A fifth is kept free; what is left is eaten up by the weekly growth in so many weeks, and beyond a year one stays."""
+    found = capacity.advise(holds, have, growth)
+    assert (found.action, found.weeks) == (action, weeks)
+    assert found.headroom == pytest.approx(1 - have / holds)
+
+
+@given(holds=st.integers(1, 10**7), have=st.integers(1, 10**7), growth=st.floats(-0.5, 2.0))
+def test_more_users_never_mean_more_time(holds: int, have: int, growth: float) -> None:
+    """Twice the users never have longer until they must move."""
+    now, later = (capacity.advise(holds, count, growth).weeks for count in (have, 2 * have))
+    assert (later if later is not None else 10**9) <= (now if now is not None else 10**9)
+
+
+@pytest.mark.parametrize(("holds", "have"), [(0, 1), (1, 0)])
+def test_no_users_no_advice(holds: int, have: int) -> None:
+    """Nobody and nothing give no advice."""
+    with pytest.raises(ValueError, match="more than none"):
+        capacity.advise(holds, have, 0.1)
+
+
+def law(count: float, noise: float = 1.0) -> float:
+    """λ = 50, σ = 0.02, κ = 0.0005: the peak is at 44 users."""
+    return noise * 50 * count / (1 + 0.02 * (count - 1) + 0.0005 * count * (count - 1))
+
+
+def test_a_peak_that_was_passed_is_found() -> None:
+    """With data beyond the peak, where more users stop helping is found within 5 %."""
+    found = capacity.scaling([(count, law(count)) for count in (1, 4, 16, 44, 90)])
+    assert found is not None
+    assert found.peak_users == pytest.approx(44.3, rel=0.05)
+    assert found.spread == 0.035
+
+
+def test_a_peak_far_beyond_the_data_is_not_guessed() -> None:
+    """Data up to half of the peak say nothing about it; up to four fifths they do, with more room for error."""
+    far = capacity.scaling([(count, law(count)) for count in (1, 4, 10, 20)])
+    near = capacity.scaling([(count, law(count)) for count in (1, 4, 16, 36)])
+    assert far is not None
+    assert far.peak_users is None
+    assert near is not None
+    assert near.spread == 0.07
+    assert capacity.scaling([(1, 50), (4, 180)]) is None
+
+
+def test_noise_on_a_plateau_is_no_peak() -> None:
+    """A service that only saturates has no peak, though the last figure may be a little lower."""
+    found = capacity.scaling([(1, 51), (4, 196), (16, 406), (64, 398)])
+    assert found is not None
+    assert found.peak_users is None
+
+
+@pytest.fixture(scope="module")
+def answer() -> CapacityResult:
+    """A whole result of a simulated search."""
+    asked = imitation.plan(200.0, 300.0)
+    service = imitation.Service(asked, lambda seed: station("mmc", seed), seed=11)
+    found = hunt.Hunt(asked, hunt.QUICK, service.measure, lambda _: None, service.now, allow_overload=True).run()
+    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, service.clock, "quick")
+    uses = {step.measured.probe.name: {"CPU of backend-1": 0.97, "CPU of redis": 0.2} for step in found.steps}
+    return conclude.conclude(asked, found, around, uses)
+
+
+def test_a_result_says_users_and_what_binds(answer: CapacityResult) -> None:
+    """The answer has users for each phase by X·(R+Z), the binding SLO, endpoint and resource."""
+    own = answer.capacities[0]
+    assert own.phase == 1
+    assert answer.response_ms is not None
+    expected = own.limit.rate * (answer.response_ms / 1000 + 5.0)
+    assert own.concurrent.middle == pytest.approx(expected, rel=0.01)
+    assert own.registered.middle == pytest.approx(10 * own.concurrent.middle, rel=0.01)
+    assert own.concurrent.low <= own.concurrent.middle <= own.concurrent.high
+    assert answer.binding is not None
+    assert (answer.binding.slo, answer.binding.endpoint, answer.binding.resource) == ("p95", "GET /", "CPU of backend-1")
+    assert answer.capacities[1].limit.rate >= own.limit.rate * 0.99
+
+
+def test_the_document_is_the_schema(answer: CapacityResult) -> None:
+    """The JSON form reads back as the same result."""
+    document = json.loads(json.dumps(answer.document()))
+    assert document.pop("exit_code") == 0
+    assert CapacityResult.model_validate(document) == answer
+
+
+def test_what_is_kept_is_what_costs_read(answer: CapacityResult, tmp_path: Path) -> None:
+    """The record of a passed search is read back by the cost report, and the run is in the history."""
+    written = store.keep(tmp_path, answer)
+    record = read(tmp_path, "imitation", "local", 1)
+    assert record is not None
+    assert answer.users_p10_p50_p90 is not None
+    assert record.users.middle == answer.users_p10_p50_p90[1]
+    assert "p95 over 200 ms, CPU of backend-1 used up" in record.limit
+    assert len(written) == 2
+    assert list(store.history(tmp_path, "imitation", "local", 1)) == [answer]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.FAIL])
+def test_no_answer_leaves_no_record(answer: CapacityResult, tmp_path: Path, verdict: Verdict) -> None:
+    """A search that says nothing is kept in the history only, and an older record stays."""
+    store.keep(tmp_path, answer)
+    before = read(tmp_path, "imitation", "local", 1)
+    assert len(store.keep(tmp_path, answer.model_copy(update={"verdict": verdict, "run": "ffffffff"}))) == 1
+    assert read(tmp_path, "imitation", "local", 1) == before
+
+
+def test_a_damaged_history_file_is_left_out(answer: CapacityResult, tmp_path: Path) -> None:
+    """One file that cannot be read does not hide the others."""
+    written = store.keep(tmp_path, answer)
+    written[0].with_name("imitation-local-phase1-19990101T000000-0.json").write_text("{")
+    assert len(list(store.history(tmp_path, "imitation", "local", 1))) == 1
+
+
+def test_a_simulated_machine_is_random_only_by_its_seed() -> None:
+    """Two stations of one seed behave alike, so that searches can be repeated."""
+    first, second = (station("mmc", 5) for _ in range(2))
+    random = Random(1)
+    moments = [random.random() for _ in range(50)]
+    assert [first.arrive(now) for now in sorted(moments)] == [second.arrive(now) for now in sorted(moments)]
