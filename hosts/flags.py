@@ -30,7 +30,9 @@ async def write(host: Host, lease: Lease, flags: Iterable[str]) -> None:
 
 
 async def read(host: Host) -> tuple[str, ...]:
-    done = await host.connection.run(["ls", host.paths.live])
+    done = await host.connection.run(["sh", "-c", '[ ! -e "$1" ] || ls "$1"', "flags", host.paths.live])
+    if done.code:
+        raise CmctlError(f"the flags on {host.name} cannot be read", why=done.stderr.strip(), hint="cmctl doctor")
     return tuple(sorted(done.stdout.split()))
 
 

@@ -69,7 +69,8 @@ async def _restore(host: Host, lease: Lease, spec: ReleaseSpec, entry: Journal) 
             former.slot_parts.pop(entry.slot, None)
             await states.save(host, former)
     if entry.base and former is None:
-        await containers.down(host, lease, f"{spec.stack}-base", volumes=True)
+        # Volumes stay: they may be older than this deploy, kept by a destroy. `destroy` removes them.
+        await containers.down(host, lease, f"{spec.stack}-base")
         await host.connection.run(["rm", "-rf", host.paths.base, host.paths.release(entry.release), host.paths.live])
     elif entry.base and former is not None:
         await bundles.place_base(host, former.release)

@@ -145,7 +145,7 @@ async def _undo(run: Run, error: BaseException) -> None:
 def _told(run: Run, error: BaseException) -> CmctlError:
     """The failure as a person should read it: what serves now."""
     former = next((one for one in run.former.values() if one), None)
-    serving = f"{former.version} ({former.release}) serves as before" if former else "nothing was running before, and nothing was left"
+    serving = f"{former.version} ({former.release}) serves as before" if former else "nothing was running before, and nothing runs now"
     if isinstance(error, asyncio.CancelledError):
         return Interrupted(f"interrupted: {run.spec.stack} was taken back", why=serving, hint="the same command starts again")
     assert isinstance(error, CmctlError)  # noqa: S101 - the only other kind that arrives here
