@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from errors import Unreachable
 from hosts import detached
 from hosts.connection import Completed, output
 from hosts.fleet import Host
@@ -51,12 +52,11 @@ async def down(host: Host, lease: Lease, project: str, *, volumes: bool = False)
 
 async def listed(host: Host, stack: str) -> list[Container]:
     """All containers that carry the stack's label, running or not."""
-    text = await output(
-        host.connection,
-        ["docker", "ps", "-a", "--no-trunc", "--filter", f"label=io.cmctl.stack={stack}", "--format", "{{json .}}"],
-        what="docker ps",
-    )
-    return [_container(json.loads(line)) for line in text.splitlines() if line.strip()]
+    argv = ["docker", "ps", "-a", "--no-trunc", "--filter", f"label=io.cmctl.stack={stack}", "--format", "{{json .}}"]
+    done = await host.connection.run(argv)
+    if done.code:
+        raise Unreachable(f"the container engine on {host.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix")
+    return [_container(json.loads(line)) for line in done.stdout.splitlines() if line.strip()]
 
 
 def _container(row: dict[str, str]) -> Container:

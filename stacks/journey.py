@@ -172,13 +172,13 @@ def follow(flipped: Flipped, on_event: OnEvent) -> Done:
 
 def leave(platform: str, phase: int | None, environment: str, *, everything: bool) -> list[str]:
     """The layers that a destroy would remove, users' way in first. Raises BadInput for the live phase alone, or for no choice."""
+    if phase is None and not everything:
+        raise BadInput("destroy what?", hint="--phase N for one phase, --all for everything")
     there = list(standing(platform, environment).layers)
-    if everything:
+    if phase is None or everything:
         return [
             layer for layer in ("edge", *(one for one in sorted(there, reverse=True) if one.startswith("phase")), "data") if layer in there
         ]
-    if phase is None:
-        raise BadInput("destroy what?", hint="--phase N for one phase, --all for everything")
     live = live_phase(facts(Wish(platform, 1, environment)))
     if live == phase:
         raise BadInput(

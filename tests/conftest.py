@@ -33,6 +33,13 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return compare
 
 
+@pytest.fixture(autouse=True)
+def no_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fast test finds no container engine, on any machine, so that none can come to need one."""
+    if request.node.get_closest_marker("live") is None:
+        monkeypatch.setenv("DOCKER_HOST", "unix:///no-engine-in-the-fast-suite.sock")
+
+
 @pytest.fixture
 def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of cmctl's own for one test; caches stay shared because they are keyed by content."""
