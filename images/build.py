@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from environments.home import cache
 from images import engine, wheels
+from images.archive import pack
 from images.base import Base, debian_tag, digest, python_of, run
 from images.catalogue import Image
 
 Report = Callable[[str], None]
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "images" / "recipes"
-IGNORED = ("__pycache__", "*.pyc")
+NOT_IN_IMAGES = ("__pycache__", "frontend", "requirements.in", "requirements.txt")
 
 
 def tag(image: Image, version: str, program: Path | None) -> str:
@@ -66,10 +66,7 @@ class Order:
 def build(order: Order, base: Base, report: Report) -> str:
     """Build one image on `base`; returns its id."""
     image, reference = order.image, order.tag
-    folder = cache() / "contexts"
-    folder.mkdir(parents=True, exist_ok=True)
-    # In the cache, because packages are linked from there and links do not cross file systems.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f"{image.name}-") as name:
+    with tempfile.TemporaryDirectory(prefix=f"cmctl-{image.name}-") as name:
         context = Path(name)
         if order.program:
             shutil.copy(order.program, context / order.program.name)
@@ -82,14 +79,12 @@ def build(order: Order, base: Base, report: Report) -> str:
 
 
 def _app(context: Path, base: Base, report: Report) -> None:
-    shutil.copytree(ROOT / "app", context / "app", ignore=shutil.ignore_patterns(*IGNORED, "frontend", "requirements.*"))
-    wheels.normal_times(context / "app")
-    packages = wheels.unpacked(ROOT / "app" / "requirements.txt", *python_of(base), report)
-    shutil.copytree(packages, context / "lib", copy_function=os.link)
+    pack(context / "lib.tar", {"srv/lib": wheels.unpacked(ROOT / "app" / "requirements.txt", *python_of(base), report)})
+    pack(context / "app.tar", {"srv/app": ROOT / "app"}, NOT_IN_IMAGES)
 
 
 def _pages(context: Path) -> None:
     source = ROOT / "app" / "frontend"
-    run([sys.executable, str(source / "build.py"), str(context / "dist")], os.environ, "building the frontend")
-    shutil.copy(source / "nginx.conf", context / "nginx.conf")
-    wheels.normal_times(context)
+    with tempfile.TemporaryDirectory() as built:
+        run([sys.executable, str(source / "build.py"), f"{built}/dist"], os.environ, "building the frontend")
+        pack(context / "pages.tar", {"usr/share/nginx/html": Path(built) / "dist", "etc/nginx/nginx.conf": source / "nginx.conf"})

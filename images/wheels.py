@@ -45,7 +45,6 @@ def unpacked(lock: Path, python: str, glibc: int, report: Report) -> Path:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as name:
         whole = Path(name) / "lib"
         run(command(lock, whole, python, glibc), dict(os.environ), "fetching the app's packages")
-        normal_times(whole)
         _place(whole, target)
     return target
 
@@ -56,11 +55,3 @@ def _place(whole: Path, target: Path) -> None:
     except OSError:
         if not target.exists():  # otherwise another run was faster, and its folder is as good
             raise
-
-
-def normal_times(folder: Path) -> None:
-    """One time and mode for all files, so that BuildKit's cache sees only content."""
-    for path in [folder, *folder.rglob("*")]:
-        if not path.is_symlink():
-            os.utime(path, (0, 0))
-            path.chmod(0o755 if path.is_dir() else 0o644)

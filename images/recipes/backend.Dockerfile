@@ -3,8 +3,8 @@ ARG TOOLS
 FROM ${TOOLS} AS tools
 FROM ${BASE}
 COPY --from=tools /bin/wget /usr/local/bin/wget
-COPY lib /srv/lib
-COPY app /srv/app
+ADD lib.tar /
+ADD app.tar /
 ENV PYTHONPATH=/srv/lib:/srv PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /srv
 USER 10001:10001

@@ -1,7 +1,6 @@
 ARG BASE
 FROM ${BASE}
-COPY dist /usr/share/nginx/html
-COPY nginx.conf /etc/nginx/nginx.conf
+ADD pages.tar /
 USER 10001:10001
 ENTRYPOINT []
 CMD ["nginx", "-e", "/dev/stderr", "-g", "daemon off;"]
