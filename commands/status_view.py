@@ -40,7 +40,7 @@ def _remarks(layer: str, one: Observed) -> None:
         if container.state != "running" or "unhealthy" in container.status:
             ui.say(f"✗ {container.name}: {container.state}, {container.status}", style="red")
     if one.holder:
-        ui.say(f"running now on {one.host}: {one.holder.operation}, by {one.holder.owner}, since {one.holder.since}", style="yellow")
+        ui.say(f"running now on {one.host}: {one.holder.operation}, by {one.holder.person()}, since {one.holder.since}", style="yellow")
     elif one.journal:
         ui.say(
             f"{layer} on {one.host}: {one.journal.operation} of {one.journal.release} was interrupted at {one.journal.step}; the next command clears it up",

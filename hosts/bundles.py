@@ -10,16 +10,19 @@ import tarfile
 from errors import CmctlError
 from hosts.connection import output
 from hosts.fleet import Host
+from hosts.lease import Lease
 from layout.model import Slot
 from layout.release import Bundle, ReleaseSpec
 
 RECORD = "release.json"
-# $1 folder of the release: unpacked beside it, then renamed whole
+# $1 folder beside the release's: a slow line must not hold the lease's lock, so bytes arrive here first
 UNPACK = """
-umask 022; rm -rf "$1.new"; mkdir -p "$1.new" && tar -x -C "$1.new" -f - || exit 1
-for folder in "$1.new/secrets" "$1.new/base/secrets"; do [ -d "$folder" ] && chmod 700 "$folder"; done
-chmod 600 "$1.new/secrets.json"; sync -f "$1.new"; rm -rf "$1"; mv "$1.new" "$1"
+umask 022; rm -rf "$1"; mkdir -p "$1" && tar -x -C "$1" -f - || exit 1
+for folder in "$1/secrets" "$1/base/secrets"; do [ -d "$folder" ] && chmod 700 "$folder"; done
+chmod 600 "$1/secrets.json" && sync -f "$1"
 """
+# $1 what arrived, $2 folder of the release: renamed whole; one that is there already gives way only then
+PLACE = 'rm -rf "$2.old"; [ ! -d "$2" ] || mv "$2" "$2.old"; mv "$1" "$2" && rm -rf "$2.old"'
 # $1 release folder, $2 base folder: the base's files are replaced one by one, because the folder is mounted
 PLACE_BASE = """
 mkdir -p "$2"; cd "$1/base" || exit 1
@@ -33,6 +36,7 @@ PRUNE = """
 cd "$1" || exit 0; ls -1t | tail -n +$(($2 + 1)) | while read -r id; do case " $3 " in *" $id "*) ;; *) rm -rf "$id" ;; esac; done
 """
 KEEP = 5
+CURRENT = 'ln -sfn "$1" "$2.new" && mv -T "$2.new" "$2" && sync "$(dirname "$2")"'
 
 
 def archive(spec: ReleaseSpec, bundle: Bundle) -> bytes:
@@ -53,21 +57,18 @@ def archive(spec: ReleaseSpec, bundle: Bundle) -> bytes:
     return data.getvalue()
 
 
-async def upload(host: Host, spec: ReleaseSpec, release_id: str) -> None:
+async def upload(host: Host, lease: Lease, spec: ReleaseSpec, release_id: str) -> None:
     data = archive(spec, spec.bundles[host.name])
-    await output(
-        host.connection,
-        ["sh", "-c", UNPACK, "unpack", host.paths.release(release_id)],
-        stdin=data,
-        timeout_s=120,
-        what="bringing the bundle",
-    )
+    folder = host.paths.release(release_id)
+    arrived = f"{folder}.{lease.token[:8]}.new"
+    await output(host.connection, ["sh", "-c", UNPACK, "unpack", arrived], stdin=data, timeout_s=120, what="bringing the bundle")
+    await lease.run(host, "sh", "-c", PLACE, "place", arrived, folder, what="placing the bundle")
 
 
-async def place_base(host: Host, release_id: str) -> list[str]:
+async def place_base(host: Host, lease: Lease, release_id: str) -> list[str]:
     """Make the base folder equal to the release's; returns the files that changed."""
-    text = await output(
-        host.connection, ["sh", "-c", PLACE_BASE, "place", host.paths.release(release_id), host.paths.base], what="placing the base files"
+    text = await lease.run(
+        host, "sh", "-c", PLACE_BASE, "place", host.paths.release(release_id), host.paths.base, what="placing the base files"
     )
     return [line.removeprefix("./") for line in text.splitlines()]
 
@@ -96,11 +97,17 @@ async def stored(host: Host, release_id: str) -> ReleaseSpec:
     return ReleaseSpec.model_validate(data)
 
 
-async def prune(host: Host, used: set[str]) -> None:
-    await host.connection.run(["sh", "-c", PRUNE, "prune", f"{host.paths.folder}/releases", str(KEEP), " ".join(sorted(used))])
+async def make_current(host: Host, lease: Lease, release_id: str) -> None:
+    """The link `current` names the release from here on; one rename."""
+    await lease.run(host, "sh", "-c", CURRENT, "current", host.paths.release(release_id), host.paths.current, what="naming the release")
+
+
+async def prune(host: Host, lease: Lease, used: set[str]) -> None:
+    folder = f"{host.paths.folder}/releases"
+    await lease.run(host, "sh", "-c", PRUNE, "prune", folder, str(KEEP), " ".join(sorted(used)), what="removing old releases")
 
 
 async def kept(host: Host) -> list[str]:
     """Ids of the releases on the host, newest first."""
     done = await host.connection.run(["ls", "-1t", f"{host.paths.folder}/releases"])
-    return [line for line in done.stdout.split() if not line.endswith(".new")]
+    return [line for line in done.stdout.split() if not line.endswith((".new", ".old"))]

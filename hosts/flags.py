@@ -17,12 +17,12 @@ for flag in $2; do [ -e "$flag" ] || { : > ".$flag.new" && mv ".$flag.new" "$fla
 for flag in $(ls | sort); do case " $2 $3 " in *" $flag "*) ;; *) rm -f "$flag" ;; esac; done
 sync .
 """
-KEPT = "maintenance"
+MAINTENANCE = "maintenance"
 
 
 async def write(host: Host, lease: Lease, flags: Iterable[str]) -> None:
     """Make exactly `flags` stand in the host's flag folder (maintenance mode is left as it is)."""
-    done = await host.connection.run(lease.fenced(host, "sh", "-c", SET, "flags", host.paths.live, " ".join(sorted(flags)), KEPT))
+    done = await host.connection.run(lease.fenced(host, "sh", "-c", SET, "flags", host.paths.live, " ".join(sorted(flags)), MAINTENANCE))
     if done.code == LOST:
         raise CmctlError(f"the switch was refused on {host.name}", why="another command has taken the lease meanwhile")
     if done.code:

@@ -1,23 +1,20 @@
 """One owner at a time: a lease of 30 s on every host, renewed every 10 s, with a fencing number that every changing step checks.
 
 The lease file has six lines: token, end (host's clock, s), fence, owner, since, operation. All of it is read and written
-under flock on the host, by the host's clock. An owner on this machine whose process is gone is dead at once.
+under flock on the host, by the host's clock. An owner that is known to be dead makes room at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
-import os
-import socket
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from errors import CmctlError, Locked
 from hosts.fleet import Host, each
+from hosts.owner import Holder, me
 
 TTL_S = 30
 RENEW_S = 10
@@ -25,7 +22,7 @@ HELD, LOST = 75, 76
 
 # $1 lease file, $2 token, $3 owner, $4 operation, $5 ttl, $6 token of a dead owner
 ACQUIRE = """
-mkdir -p "$(dirname "$1")"; exec 9>"$1.lock"; flock -w 5 9 || exit 74
+mkdir -p "$(dirname "$1")" && exec 9>"$1.lock" && flock -w 30 9 || exit 74
 now=$(date +%s); token= until=0 fence=0 owner= since= operation=
 [ -f "$1" ] && { read -r token; read -r until; read -r fence; read -r owner; read -r since; read -r operation; } < "$1"
 if [ -n "$token" ] && [ "$token" != "$2" ] && [ "$until" -gt "$now" ] && [ "$token" != "$6" ]; then
@@ -36,7 +33,7 @@ printf '%s\\n' "$2" $((now + $5)) "$fence" "$3" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 """
 # $1 lease file, $2 token, $3 ttl; a ttl of 0 gives the lease back and keeps the fence
 RENEW = """
-exec 9>"$1.lock"; flock -w 5 9 || exit 74
+[ -f "$1" ] && exec 9>"$1.lock" && flock -w 5 9 || exit 74
 { read -r token; read -r until; read -r fence; read -r owner; read -r since; read -r operation; } < "$1" || exit 76
 [ "$token" = "$2" ] || exit 76
 [ "$3" = 0 ] && token= until=0 || until=$(($(date +%s) + $3))
@@ -47,6 +44,10 @@ FENCED = """
 exec 9>"$1.lock"; flock -s -w 5 9 || exit 74
 [ "$(sed -n 3p "$1")" = "$2" ] || exit 76
 shift 2; "$@" 9>&-
+"""
+# $1 path, $2 mode; the content comes by stdin
+WRITE = """
+umask 077; mkdir -p "$(dirname "$1")" && cat > "$1.new" && chmod "$2" "$1.new" && sync "$1.new" && mv "$1.new" "$1" && sync "$(dirname "$1")"
 """
 
 
@@ -61,32 +62,19 @@ class Lease:
         """`argv`, run on the host only while this lease is the newest."""
         return ["sh", "-c", FENCED, "fenced", host.paths.lease, self.fences[host.name], *argv]
 
+    async def run(self, host: Host, *argv: str, what: str, stdin: bytes | None = None, timeout_s: float = 60) -> str:
+        """Run `argv` fenced; returns its stdout. Raises CmctlError when it fails or the lease is another's by now."""
+        done = await host.connection.run(self.fenced(host, *argv), stdin=stdin, timeout_s=timeout_s)
+        if done.code == LOST:
+            raise CmctlError(f"{what} was refused on {host.name}", why="another command has taken the lease meanwhile", hint="cmctl status")
+        if done.code:
+            tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
+            raise CmctlError(f"{what} failed on {host.name} (exit {done.code})", why=tail)
+        return done.stdout
 
-@dataclass(frozen=True)
-class Holder:
-    token: str
-    owner: str
-    since: str
-    operation: str
-
-    def gone(self) -> bool:
-        """Whether the owner ran on this machine and its process has ended."""
-        name, _, process = self.owner.rpartition(":")
-        pid, _, start = process.partition("@")
-        return name.partition("@")[2] == socket.gethostname() and _start_of(pid) != start
-
-
-def me() -> str:
-    """user@machine:pid@start, which names one process for ever."""
-    pid = str(os.getpid())
-    return f"{getpass.getuser()}@{socket.gethostname()}:{pid}@{_start_of(pid)}"
-
-
-def _start_of(pid: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return "gone"
+    async def write(self, host: Host, path: str, data: bytes, mode: int = 0o600) -> None:
+        """Replace `path` whole, fenced. A full disk leaves the old content."""
+        await self.run(host, "sh", "-c", WRITE, "write", path, f"{mode:o}", what=f"writing {path.rpartition('/')[2]}", stdin=data)
 
 
 @contextlib.asynccontextmanager
@@ -97,6 +85,8 @@ async def held(hosts: Mapping[str, Host], operation: str) -> AsyncIterator[Lease
     try:
         for host in hosts.values():
             fences[host.name] = await _acquire(host, token, operation)
+        # Taking the last one may have used up most of the first one's time.
+        await each(hosts, lambda host: _extend(host, token, TTL_S))
         renewal = asyncio.create_task(_renew(hosts, token))
         try:
             yield Lease(token, fences)
@@ -105,9 +95,7 @@ async def held(hosts: Mapping[str, Host], operation: str) -> AsyncIterator[Lease
             with contextlib.suppress(asyncio.CancelledError):
                 await renewal
     finally:
-        for host in hosts.values():
-            if host.name in fences:
-                await host.connection.run(["sh", "-c", RENEW, "release", host.paths.lease, token, "0"])
+        await each({name: hosts[name] for name in fences}, lambda host: _extend(host, token, 0))
 
 
 async def _acquire(host: Host, token: str, operation: str, dead: str = "") -> str:
@@ -120,17 +108,22 @@ async def _acquire(host: Host, token: str, operation: str, dead: str = "") -> st
     holder = Holder(*lines[:4])
     if not dead and holder.gone():
         return await _acquire(host, token, operation, dead=holder.token)
-    owner = holder.owner.partition("@")[0] + "@" + holder.owner.partition("@")[2].replace("@", " started ").replace(":", " pid ", 1)
     raise Locked(
-        f"{holder.operation} is running: {owner.rpartition(' started')[0]}, on {host.name}, since {holder.since}",
+        f"{holder.operation} is running: {holder.person()}, on {host.name}, since {holder.since}",
         why="one command at a time may change a fleet", hint="wait for it; a dead owner's lease ends by itself within 30 s", read="runbooks/engine-lock-held.md",
     )  # fmt: skip
+
+
+async def _extend(host: Host, token: str, ttl_s: int) -> None:
+    """A host that does not answer is no failure here: its lease ends by itself, and every step that changes it is fenced."""
+    with contextlib.suppress(CmctlError):
+        await host.connection.run(["sh", "-c", RENEW, "renew", host.paths.lease, token, str(ttl_s)], timeout_s=RENEW_S)
 
 
 async def _renew(hosts: Mapping[str, Host], token: str) -> None:
     while True:
         await asyncio.sleep(RENEW_S)
-        await each(hosts, lambda host: host.connection.run(["sh", "-c", RENEW, "renew", host.paths.lease, token, str(TTL_S)]))
+        await each(hosts, lambda host: _extend(host, token, TTL_S))
 
 
 async def holder(host: Host) -> Holder | None:

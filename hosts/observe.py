@@ -12,7 +12,7 @@ from hosts import lease as leases
 from hosts import state as states
 from hosts.containers import Container
 from hosts.fleet import Host, connect, each
-from hosts.lease import Holder
+from hosts.owner import Holder
 from hosts.run import expected
 from hosts.state import Journal, State
 from layout.release import ReleaseSpec, Target

@@ -1,96 +1,90 @@
-"""What a killed controller left is finished when its gate had said yes, and taken back when it had not. Both may be repeated."""
+"""What a killed controller left is finished when its gate had said yes, and taken back when it had not. Both may be repeated.
+
+A host without a journal has either not begun or is done already, so nothing is left to do on it.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
-from hosts import bundles, containers, detached, flags
+from hosts import bundles, containers, detached, flags, warm
 from hosts import state as states
 from hosts.fleet import Host, each
 from hosts.lease import Lease
 from hosts.state import Journal
-from layout.release import ReleaseSpec
 
 
-async def recover(hosts: dict[str, Host], lease: Lease, spec: ReleaseSpec) -> list[str]:
+async def recover(hosts: Mapping[str, Host], lease: Lease) -> list[str]:
     """Finish or take back what open journals say; returns what was done, in sentences."""
     await each(hosts, detached.settled)
-    found = {name: entry for name, entry in (await each(hosts, states.journal)).items() if entry is not None}
-    if not found:
+    entries = {name: entry for name, entry in (await each(hosts, states.journal)).items() if entry is not None}
+    if not entries:
         return []
-    entries = _complete(hosts, found)
-    first = next(iter(found.values()))
-    if any(entry.passed for entry in found.values()):
+    first = next(iter(entries.values()))
+    if any(entry.passed for entry in entries.values()):
         await finish(hosts, lease, entries)
         return [f"finished {first.operation} of {first.release}, which was interrupted after its gate had passed"]
-    await take_back(hosts, lease, spec, entries)
+    await take_back(hosts, lease, entries)
     return [f"took back {first.operation} of {first.release}, which was interrupted at {first.step}"]
 
 
-def _complete(hosts: Mapping[str, Host], found: Mapping[str, Journal]) -> dict[str, Journal]:
-    """A host whose journal was not written yet (or is closed already) goes the way of the others."""
-    first = next(iter(found.values()))
-    return {name: found.get(name, first) for name in hosts}
+def _of(hosts: Mapping[str, Host], entries: Mapping[str, Journal]) -> dict[str, Host]:
+    return {name: hosts[name] for name in entries}
 
 
-async def finish(hosts: dict[str, Host], lease: Lease, entries: Mapping[str, Journal]) -> None:
-    """Write the new truth on every host, then close the journals."""
+async def finish(hosts: Mapping[str, Host], lease: Lease, entries: Mapping[str, Journal]) -> None:
+    """Write the new truth on every host, then close the journals; the slot that was left stops when its warm time is over."""
 
     async def one(host: Host) -> None:
-        state = entries[host.name].next
-        await states.save(host, state)
-        await host.connection.run(["ln", "-sfn", host.paths.release(state.release), host.paths.current])
-        await bundles.prune(host, {state.release, *state.slots.values()})
+        entry = entries[host.name]
+        if entry.base:
+            await restore_base(host, lease, entry.next.release)
+        await states.save(host, lease, entry.next)
+        await bundles.make_current(host, lease, entry.next.release)
+        await bundles.prune(host, lease, {entry.next.release, *entry.next.slots.values()})
 
-    await each(hosts, one)
-    await each(hosts, states.close)
-    del lease
-
-
-async def take_back(hosts: dict[str, Host], lease: Lease, spec: ReleaseSpec, entries: Mapping[str, Journal]) -> None:
-    """The flag first, then the new slot, then the base part; at the end every host is as before."""
-    for name in spec.balancers or tuple(hosts):
-        former = entries[name].former
-        if former is None and spec.slotted:
-            await flags.write(hosts[name], lease, ())
-        elif former is not None:
-            await flags.write(hosts[name], lease, flags.of(former.live) if spec.slotted else former.flags)
-    await each(hosts, lambda host: _restore(host, lease, spec, entries[host.name]))
-    await each(hosts, states.close)
+    await each(_of(hosts, entries), one)
+    await each(_of(hosts, entries), lambda host: states.close(host, lease))
+    await each(_of(hosts, entries), lambda host: warm.stop_later(host, lease, entries[host.name].next))
 
 
-async def _restore(host: Host, lease: Lease, spec: ReleaseSpec, entry: Journal) -> None:
+async def take_back(hosts: Mapping[str, Host], lease: Lease, entries: Mapping[str, Journal]) -> None:
+    """The flags first; only when no balancer uses the new slot any more it goes, then the base part; at the end all is as before."""
+    await each(_of(hosts, entries), detached.settled)
+    flagged = {name: hosts[name] for name, entry in entries.items() if entry.flagged}
+    await each(flagged, lambda host: flags.write(host, lease, entries[host.name].before))
+    await each(_of(hosts, entries), lambda host: _restore(host, lease, entries[host.name]))
+    await each(_of(hosts, entries), lambda host: states.close(host, lease))
+
+
+async def _restore(host: Host, lease: Lease, entry: Journal) -> None:
     former = entry.former
     if entry.slotted:
-        await containers.down(host, lease, f"{spec.stack}-{entry.slot}")
-        if former is not None and former.slots.pop(entry.slot, ""):
+        await containers.down(host, lease, f"{host.paths.stack}-{entry.slot}")
+        if former is not None and entry.slot in former.slots:
             # The idle slot held an older release until this transaction took it.
-            former.slot_parts.pop(entry.slot, None)
-            await states.save(host, former)
-    if entry.base and former is None:
+            held = former.model_dump() | {name: _without(getattr(former, name), entry.slot) for name in ("slots", "slot_parts")}
+            await states.save(host, lease, states.State.model_validate(held))
+    if entry.base and former is not None:
+        await restore_base(host, lease, former.release)
+    elif entry.base:
         # Volumes stay: they may be older than this deploy, kept by a destroy. `destroy` removes them.
-        await containers.down(host, lease, f"{spec.stack}-base")
-        await host.connection.run(["rm", "-rf", host.paths.base, host.paths.release(entry.release), host.paths.live])
-    elif entry.base and former is not None:
-        await bundles.place_base(host, former.release)
-        await containers.up(host, lease, f"{spec.stack}-base", f"{host.paths.base}/compose.yaml")
-        for one in (await bundles.stored(host, former.release)).ready:
-            if one.host == host.name and one.reload:
-                await containers.inside(host, one.container, one.reload)
+        await containers.down(host, lease, f"{host.paths.stack}-base")
+        await lease.run(host, "rm", "-rf", host.paths.base, host.paths.live, what="removing what was begun")
+    if former is None:
+        await lease.run(host, "rm", "-rf", host.paths.release(entry.release), what="removing what was begun")
 
 
-async def reap(hosts: dict[str, Host], lease: Lease, stack: str) -> list[str]:
-    """Stop former slots whose warm time has passed; returns their names."""
-    reaped = []
-    for host in hosts.values():
-        state = await states.load(host)
-        if state is None or time.time() < state.settled_at + state.keep_warm_s:
-            continue
-        for slot in [slot for slot in state.slots if slot != state.live]:
-            await containers.down(host, lease, f"{stack}-{slot}")
-            del state.slots[slot]
-            state.slot_parts.pop(slot, None)
-            await states.save(host, state)
-            reaped.append(f"{host.name}: {slot}")
-    return reaped
+def _without(slots: Mapping[str, str], slot: str) -> dict[str, str]:
+    return {name: value for name, value in slots.items() if name != slot}
+
+
+async def restore_base(host: Host, lease: Lease, release: str) -> None:
+    """Bring the base part of a kept release back: files, containers, and a reload of what reads its files only once."""
+    await bundles.place_base(host, lease, release)
+    spec = await bundles.stored(host, release)
+    if "base/compose.yaml" in spec.bundles[host.name].files:
+        await containers.up(host, lease, f"{host.paths.stack}-base", f"{host.paths.base}/compose.yaml")
+    for one in spec.ready:
+        if one.host == host.name and one.reload:
+            await containers.inside(host, one.container, one.reload)

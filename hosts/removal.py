@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hosts import containers
+from hosts import containers, detached
 from hosts import lease as leases
 from hosts.events import Outcome
 from hosts.fleet import Host, connect, each
@@ -24,12 +24,8 @@ async def remove(stack: str, targets: dict[str, Target], network: str, *, keep_v
         await host.connection.run(["sh", "-c", NETWORK, "network", network])
 
     async with leases.held(hosts, f"destroy of {stack}") as lease:
+        await each(hosts, detached.settled)
         await each(hosts, one)
-        await each(
-            hosts,
-            lambda host: host.connection.run(
-                ["find", host.paths.folder, "-mindepth", "1", "-maxdepth", "1", "!", "-name", "lease*", "-exec", "rm", "-rf", "{}", "+"]
-            ),
-        )
-    await each(hosts, lambda host: host.connection.run(["rm", "-rf", host.paths.folder]))
+        # The lease's own file goes too: giving back what is no longer there is no failure.
+        await each(hosts, lambda host: lease.run(host, "rm", "-rf", host.paths.folder, what="removing the stack's folder"))
     return Outcome(release="", changed=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
-from errors import BadInput, CmctlError
-from hosts import bundles, flags
+from errors import BadInput
+from hosts import bundles, steps, survey
 from hosts import lease as leases
 from hosts import state as states
 from hosts.events import Outcome, Report
 from hosts.fleet import Host, connect, each
-from hosts.recovery import recover
+from hosts.lease import Lease
+from hosts.recovery import recover, restore_base
+from hosts.run import Run
 from hosts.state import State
-from hosts.steps import ASK
-from hosts.transaction import apply
+from hosts.transaction import Step, apply, carry_out
 from layout.model import Slot
 from layout.release import ReleaseSpec, Target
 
@@ -25,19 +27,20 @@ async def rollback(stack: str, targets: dict[str, Target], to: str | None, repor
     """
     started = time.monotonic()
     hosts = connect(stack, targets)
-    first = next(iter(hosts.values()))
-    state = await states.load(first)
-    if state is None:
-        raise BadInput(f"{stack} has no release", hint="cmctl deploy")
-    wanted = _wanted(state, to)
-    spec = await _stored(hosts, wanted)
-    if wanted in state.slots.values() and wanted != state.slots.get(state.live) and await _warm(hosts, spec, _slot_of(state, wanted)):
-        moved, notes = await _flip(hosts, spec, _slot_of(state, wanted))
-        return Outcome(
-            wanted, changed=True, slot=_slot_of(state, wanted), former=state.release, evidence="the former slot was warm", moved_s=moved,
-            seconds=time.monotonic() - started, notes=tuple(notes),
-        ), spec  # fmt: skip
+    state = await _books(hosts)
+    spec = await _stored(hosts, _wanted(state, to), targets)
+    warm = _slot_of(state, spec.release_id())
+    if warm and not await steps.silent(hosts, spec.checks.get(warm, ())):
+        return await _flip(hosts, spec, warm, report, started), spec
     return await apply(spec, report), spec
+
+
+async def _books(hosts: Mapping[str, Host]) -> State:
+    """What the fleet's books say; a host that is new, or was replaced, has none."""
+    known = [one for one in (await each(hosts, states.load)).values() if one is not None]
+    if not known:
+        raise BadInput(f"{next(iter(hosts.values())).paths.stack} has no release", hint="cmctl deploy")
+    return known[0]
 
 
 def _wanted(state: State, to: str | None) -> str:
@@ -49,59 +52,60 @@ def _wanted(state: State, to: str | None) -> str:
     return others[0]
 
 
-def _slot_of(state: State, release: str) -> Slot:
-    return next(slot for slot, held in state.slots.items() if held == release)
+def _slot_of(state: State, release: str) -> Slot | None:
+    """The idle slot that holds `release`, if one does."""
+    return next((slot for slot, held in state.slots.items() if held == release and slot != state.live), None)
 
 
-async def _stored(hosts: dict[str, Host], release: str) -> ReleaseSpec:
-    """The release's record, from the first host, with every host's secret files."""
-    first = next(iter(hosts.values()))
-    if release not in await bundles.kept(first):
-        known = ", ".join(await bundles.kept(first))
-        raise BadInput(f"there is no release {release}", why=f"kept: {known or 'none'}", hint="cmctl status")
-    return await bundles.stored(first, release)
+async def _stored(hosts: Mapping[str, Host], release: str, targets: Mapping[str, Target]) -> ReleaseSpec:
+    """The release's record, from a host that has kept it, reached as the hosts are reached today."""
+    kept = await each(hosts, bundles.kept)
+    holding = [hosts[name] for name, releases in kept.items() if release in releases]
+    if not holding:
+        known = ", ".join(next(iter(kept.values())))
+        raise BadInput(f"there is no release {release}", why=f"kept: {known or 'none'}", hint="cmctl releases")
+    spec = await bundles.stored(holding[0], release)
+    gone = sorted(set(spec.hosts) - set(targets))
+    if gone:
+        raise BadInput(f"{release} ran on hosts that are no longer there: {', '.join(gone)}", hint="cmctl deploy --version says which one")
+    return spec.model_copy(update={"hosts": {name: targets[name] for name in spec.hosts}})
 
 
-async def _warm(hosts: dict[str, Host], spec: ReleaseSpec, slot: Slot) -> bool:
-    """Whether every instance of the slot answers now."""
-    checks = spec.checks.get(slot, ())
-    askers = sorted({(one.asker_host, one.asker) for one in checks})
-    for host, asker in askers:
-        urls = [one.url for one in checks if (one.asker_host, one.asker) == (host, asker)]
-        done = await hosts[host].connection.run(["docker", "exec", asker, "sh", "-c", ASK, "ask", *urls])
-        if done.code or done.stdout.strip():
-            return False
-    return bool(checks)
-
-
-async def _flip(hosts: dict[str, Host], spec: ReleaseSpec, slot: Slot) -> tuple[float, list[str]]:
-    """Only the flag moves; the slot that is left stays warm and is the next way back."""
-    started = time.monotonic()
+async def _flip(hosts: dict[str, Host], spec: ReleaseSpec, slot: Slot, report: Report, started: float) -> Outcome:
+    """Only the flag moves, then the base part follows; the slot that is left stays warm and is the next way back."""
     async with leases.held(hosts, f"rollback of {spec.stack} to {spec.release_id()}") as lease:
-        notes = await recover(hosts, lease, spec)
+        notes = await recover(hosts, lease)
         if notes:
-            raise CmctlError(
+            raise BadInput(
                 "an interrupted command was cleared up first",
                 why="; ".join(notes),
                 hint="look at cmctl status, then roll back again if it is still needed",
             )
-        for name in spec.balancers:
-            await flags.write(hosts[name], lease, flags.of(slot))
-        moved = time.monotonic() - started
+        run = await _begin(hosts, spec, slot, lease, report)
+        await carry_out(run, _steps(run))
+    former = next((one.release for one in run.former.values() if one), "")
+    return Outcome(
+        spec.release_id(), changed=True, slot=slot, former=former, evidence="the former slot was warm", moved_s=run.moved_s,
+        seconds=time.monotonic() - started,
+    )  # fmt: skip
 
-        async def settle(host: Host) -> None:
-            state = await states.load(host)
-            if state is None:
-                return
-            release = spec.release_id()
-            changed = state.model_copy(
-                update={
-                    "release": release, "version": spec.version, "live": slot, "settled_at": int(time.time()),
-                    "history": (release, state.release, *(one for one in state.history if one not in {release, state.release})),
-                }
-            )  # fmt: skip
-            await states.save(host, changed)
-            await host.connection.run(["ln", "-sfn", host.paths.release(release), host.paths.current])
 
-        await each(hosts, settle)
-    return moved, notes
+async def _begin(hosts: dict[str, Host], spec: ReleaseSpec, slot: Slot, lease: Lease, report: Report) -> Run:
+    seen = await survey.survey(hosts, spec)
+    return Run(
+        operation="rollback", spec=spec, release=spec.release_id(), hosts=hosts, lease=lease, report=report,
+        former={name: one.state for name, one in seen.items()}, before={name: one.flags for name, one in seen.items()},
+        live=survey.live(seen, spec), slot=slot, slotted=False,
+        base=any(one.state is None or one.state.base_part != spec.part_id("base") for one in seen.values()),
+    )  # fmt: skip
+
+
+def _steps(run: Run) -> list[Step]:
+    """Traffic first. The former base part follows; the release served with either one before."""
+    base: list[Step] = [("base", _base)] if run.base else []
+    return [("switch", steps.switch), ("pass", steps.passed), *base, ("settle", steps.settle)]
+
+
+async def _base(run: Run) -> str:
+    await each(run.hosts, lambda host: restore_base(host, run.lease, run.release))
+    return "as the release had it"

@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from hosts.events import Report
 from hosts.fleet import Host
 from hosts.lease import Lease
-from hosts.state import Journal, Opposite, State
+from hosts.state import Journal, State
 from layout.model import Slot
 from layout.release import ReleaseSpec
+
+# Steps that only look, or lay files beside what runs.
+HARMLESS = frozenset({"check", "images", "upload", "validate"})
 
 
 @dataclass
 class Run:
-    """What the steps of one transaction share."""
+    """One transaction. `live` has the traffic, `slot` will have it; `slotted`: it is started anew; `base`: the base part changes.
 
+    `before`: flags of every host before. `begun`: names of the steps begun so far.
+    """
+
+    operation: Literal["deploy", "rollback"]
     spec: ReleaseSpec
     release: str
     hosts: dict[str, Host]
     lease: Lease
     report: Report
-    former: dict[str, State | None]
+    former: Mapping[str, State | None]
+    before: Mapping[str, tuple[str, ...]]
     live: Slot
+    slot: Slot
     slotted: bool
     base: bool
     evidence: str = ""
     moved_s: float = 0.0
     started: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list)
+    begun: set[str] = field(default_factory=set)
 
     @property
-    def slot(self) -> Slot:
-        """The slot that will serve: the idle one, or the live one where no new slot is started."""
-        first = all(one is None for one in self.former.values())
-        return self.live if first or not self.slotted else Opposite[self.live]
+    def first(self) -> bool:
+        return all(one is None for one in self.former.values())
+
+    def flagged(self) -> list[Host]:
+        """The hosts whose flags say where the traffic goes."""
+        return [self.hosts[name] for name in (self.spec.balancers or self.hosts)]
 
     def balancers(self) -> list[tuple[Host, str]]:
         names = sorted({(probe.host, probe.balancer) for probe in self.spec.probes})
@@ -65,6 +79,8 @@ def next_state(run: Run, host: str) -> State:
 
 def entry(run: Run, host: str, step: str, *, passed: bool) -> Journal:
     return Journal(
-        operation="deploy", release=run.release, slot=run.slot, slotted=run.slotted, base=run.base, passed=passed, step=step,
-        former=run.former[host], next=next_state(run, host),
+        operation=run.operation, release=run.release, slot=run.slot, slotted=run.slotted and "start" in run.begun,
+        base=run.base and "base" in run.begun, flagged=host in (run.spec.balancers or run.hosts) and bool(run.begun - HARMLESS),
+        before=run.before[host],
+        passed=passed, step=step, former=run.former[host], next=next_state(run, host),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from hosts.fleet import Host
+from hosts.lease import Lease
 from layout.model import Slot
 
 Opposite: dict[Slot, Slot] = {"blue": "green", "green": "blue"}
@@ -16,7 +17,7 @@ class State(BaseModel):
     """The settled truth of one host.
 
     `slots`: the release that each slot holds. `live`: the slot that had the traffic when this was written (the flag on the
-    balancer is what counts). `slot_part`, `base_part`: hashes of what runs, so that an unchanged part is left alone.
+    balancer is what counts). `slot_parts`, `base_part`: hashes of what runs, so that an unchanged part is left alone.
     `release`: the release whose base part runs. `flags`: of a layer without slots. `settled_at`: seconds, the host's clock.
     """
 
@@ -35,9 +36,11 @@ class State(BaseModel):
 
 
 class Journal(BaseModel):
-    """A transaction under way. `passed` is set once the gate said yes: from then on it is finished, before it is taken back.
+    """A transaction under way, as one host needs it to finish or to take back without knowing anything else.
 
-    `slotted`: a new slot is being started; `base`: the base part is being changed; `former` is the state before.
+    `slotted`, `base`: a new slot, or the base part, is being changed by now. `flagged`: this host holds the flag; `before`:
+    the flags that stood before. `passed` is set once the gate said yes: from then on it is finished, before it is taken
+    back. `former` is the state before, `next` the one after.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -47,6 +50,8 @@ class Journal(BaseModel):
     slot: Slot
     slotted: bool
     base: bool
+    flagged: bool = False
+    before: tuple[str, ...] = ()
     passed: bool = False
     step: str = ""
     former: State | None = None
@@ -58,8 +63,8 @@ async def load(host: Host) -> State | None:
     return State.model_validate_json(text) if text else None
 
 
-async def save(host: Host, state: State) -> None:
-    await host.connection.write(host.paths.state, state.model_dump_json(indent=1).encode())
+async def save(host: Host, lease: Lease, state: State) -> None:
+    await lease.write(host, host.paths.state, state.model_dump_json(indent=1).encode())
 
 
 async def journal(host: Host) -> Journal | None:
@@ -67,9 +72,9 @@ async def journal(host: Host) -> Journal | None:
     return Journal.model_validate_json(text) if text else None
 
 
-async def note(host: Host, entry: Journal) -> None:
-    await host.connection.write(host.paths.journal, entry.model_dump_json(indent=1).encode())
+async def note(host: Host, lease: Lease, entry: Journal) -> None:
+    await lease.write(host, host.paths.journal, entry.model_dump_json(indent=1).encode())
 
 
-async def close(host: Host) -> None:
-    await host.connection.run(["rm", "-f", host.paths.journal])
+async def close(host: Host, lease: Lease) -> None:
+    await lease.run(host, "rm", "-f", host.paths.journal, what="closing the journal")

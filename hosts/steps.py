@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from errors import CmctlError
 from hosts import bundles, checks, containers, detached, flags
@@ -29,7 +30,7 @@ async def check(run: Run) -> str:
 
 
 async def upload(run: Run) -> str:
-    await each(run.hosts, lambda host: bundles.upload(host, run.spec, run.release))
+    await each(run.hosts, lambda host: bundles.upload(host, run.lease, run.spec, run.release))
     return f"{sum(len(bundle.files) + len(bundle.secret_files) for bundle in run.spec.bundles.values())} files"
 
 
@@ -61,9 +62,11 @@ async def base(run: Run) -> str:
 
 async def _base(run: Run, host: Host) -> list[str]:
     await containers.ensure_network(host, run.spec.network["name"], run.spec.network["subnet"])
-    await host.connection.run(["mkdir", "-p", host.paths.live])
+    # A balancer that is new to the fleet must not send anybody to the idle slot.
+    known = run.former[host.name] is not None or run.first or host.name not in run.spec.balancers
+    await flags.write(host, run.lease, run.before[host.name] if known else flags.of(run.live))
     before = {one.name for one in await containers.listed(host, run.spec.stack) if one.state == "running"}
-    changed = await bundles.place_base(host, run.release)
+    changed = await bundles.place_base(host, run.lease, run.release)
     if "base/compose.yaml" in run.spec.bundles[host.name].files:
         await containers.up(host, run.lease, f"{run.spec.stack}-base", f"{host.paths.base}/compose.yaml")
     await reload(run.spec.ready, host, changed, before)
@@ -111,7 +114,7 @@ async def ready(run: Run) -> str:
     begun = time.monotonic()
     waiting = run.spec.checks[run.slot]
     while waiting:
-        waiting = await not_ready(run, waiting)
+        waiting = await silent(run.hosts, waiting)
         dead = await _dead(run, waiting)
         if waiting and (dead or time.monotonic() - begun > limit):
             one = dead or waiting[0]
@@ -126,14 +129,17 @@ async def ready(run: Run) -> str:
     return f"{len(run.spec.checks[run.slot])} instances after {time.monotonic() - begun:.1f} s"
 
 
-async def not_ready(run: Run, wanted: tuple[Check, ...]) -> tuple[Check, ...]:
-    """Those of `wanted` that do not answer yet; one question per asking container."""
-    silent: set[str] = set()
-    for host, asker in sorted({(one.asker_host, one.asker) for one in wanted}):
+async def silent(hosts: Mapping[str, Host], wanted: tuple[Check, ...]) -> tuple[Check, ...]:
+    """Those of `wanted` that do not answer; one question per asking container, all askers at once."""
+
+    async def ask(host: str, asker: str) -> set[tuple[str, str]]:
         urls = [one.url for one in wanted if (one.asker_host, one.asker) == (host, asker)]
-        done = await run.hosts[host].connection.run(["docker", "exec", asker, "sh", "-c", ASK, "ask", *urls], timeout_s=5 + 4 * len(urls))
-        silent |= set(urls) if done.code else set(done.stdout.split())
-    return tuple(one for one in wanted if one.url in silent)
+        done = await hosts[host].connection.run(["docker", "exec", asker, "sh", "-c", ASK, "ask", *urls], timeout_s=5 + 4 * len(urls))
+        return {(asker, url) for url in (urls if done.code else done.stdout.split())}
+
+    askers = sorted({(one.asker_host, one.asker) for one in wanted})
+    failed = set().union(*await asyncio.gather(*(ask(host, asker) for host, asker in askers)))
+    return tuple(one for one in wanted if (one.asker, one.url) in failed)
 
 
 async def _dead(run: Run, waiting: tuple[Check, ...]) -> Check | None:
@@ -174,11 +180,10 @@ async def _job(run: Run, command: Command) -> None:
 
 
 async def switch(run: Run) -> str:
-    wanted = flags.of(run.slot) if run.slotted else run.spec.flags
-    hosts = [run.hosts[name] for name in (run.spec.balancers or run.hosts)]
-    await asyncio.gather(*(flags.write(host, run.lease, wanted) for host in hosts))
+    wanted = flags.of(run.slot) if run.spec.slotted else run.spec.flags
+    await asyncio.gather(*(flags.write(host, run.lease, wanted) for host in run.flagged()))
     run.moved_s = time.monotonic() - run.started
-    return f"traffic goes to {run.slot if run.slotted else ', '.join(wanted)}"
+    return f"traffic goes to {run.slot if run.spec.slotted else ', '.join(wanted)}"
 
 
 async def probe(run: Run) -> str:

@@ -10,19 +10,19 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from errors import CmctlError, Interrupted, RolledBack
-from hosts import bundles, containers, flags, steps
+from errors import CmctlError
 from hosts import lease as leases
 from hosts import state as states
+from hosts import steps, survey
 from hosts.events import Outcome, Report, StepEvent
+from hosts.failure import told
 from hosts.fleet import Host, connect, each
 from hosts.lease import Lease
-from hosts.recovery import recover, take_back
-from hosts.run import Run, entry, expected
-from hosts.state import State
-from layout.model import Slot
+from hosts.recovery import finish, recover, take_back
+from hosts.run import Run, entry
+from hosts.state import Opposite
 from layout.release import ReleaseSpec
 
 KILL_AT = "CMCTL_KILL_AT"
@@ -32,13 +32,13 @@ Step = tuple[str, Callable[[Run], Awaitable[str]]]
 
 
 def steps_of(run: Run) -> list[Step]:
-    """The steps this transaction takes, in order."""
+    """The steps of a deploy, in order."""
     found: list[Step] = [("check", steps.check), ("upload", steps.upload)]
     if run.base:
         found += [("validate", steps.validate), ("base", steps.base)]
     if run.slotted:
         found += [("start", steps.start), ("ready", steps.ready), ("jobs", steps.jobs_before)]
-    if run.slotted or run.spec.flags:
+    if run.spec.slotted or run.spec.flags:
         found += [("switch", steps.switch)]
     if run.slotted:
         found += [("probe", steps.probe), ("watch", steps.watch), ("after", steps.jobs_after)]
@@ -54,108 +54,88 @@ async def apply(spec: ReleaseSpec, report: Report) -> Outcome:
     started = time.monotonic()
     hosts = connect(spec.stack, spec.hosts)
     release = spec.release_id()
-    same = await unchanged(hosts, spec, release)
+    same = await survey.unchanged(hosts, await survey.survey(hosts, spec), spec)
     if same:
         return Outcome(release, changed=False, slot=same.live if spec.slotted else "", seconds=time.monotonic() - started)
     async with leases.held(hosts, f"deploy of {release} to {spec.stack}") as lease:
-        notes = await recover(hosts, lease, spec)
+        notes = await recover(hosts, lease)
         run = await _begin(spec, release, hosts, lease, report)
         run.notes += notes
-        await _carry_out(run)
-        former = next((one.release for one in run.former.values() if one), "")
-        return Outcome(
-            release, changed=True, slot=run.slot if spec.slotted else "", former=former, evidence=run.evidence, moved_s=run.moved_s,
-            seconds=time.monotonic() - started, notes=tuple(run.notes),
-        )  # fmt: skip
-
-
-async def unchanged(hosts: dict[str, Host], spec: ReleaseSpec, release: str) -> State | None:
-    """The settled state when this very release serves, whole and healthy, and no transaction is open."""
-    states_now = await each(hosts, states.load)
-    first = next(iter(states_now.values()))
-    if first is None or any(one is None or one.release != release or one.flags != spec.flags for one in states_now.values()):
-        return None
-    if any((await each(hosts, states.journal)).values()):
-        return None
-    for host in hosts.values():
-        running = {
-            one.name for one in await containers.listed(host, spec.stack) if one.state == "running" and "unhealthy" not in one.status
-        }
-        if not expected(spec, host.name, first) <= running or await bundles.differing(host, spec, first.live):
-            return None
-    return first
+        await carry_out(run, steps_of(run))
+    former = next((one.release for one in run.former.values() if one), "")
+    return Outcome(
+        release, changed=True, slot=run.slot if spec.slotted else "", former=former, evidence=run.evidence, moved_s=run.moved_s,
+        seconds=time.monotonic() - started, notes=tuple(run.notes),
+    )  # fmt: skip
 
 
 async def _begin(spec: ReleaseSpec, release: str, hosts: dict[str, Host], lease: Lease, report: Report) -> Run:
-    former = await each(hosts, states.load)
-    live: Slot = "blue"
-    for name in spec.balancers:
-        live = flags.slot(await flags.read(hosts[name]))
-    base_part, slot_part = spec.part_id("base"), spec.part_id("slot")
-    base = slotted = False
-    for host in hosts.values():
-        known = former[host.name]
-        running = {
-            one.name for one in await containers.listed(host, spec.stack) if one.state == "running" and "unhealthy" not in one.status
-        }
-        wanted_base = {one.container for one in spec.ready if one.host == host.name}
-        wanted_slot = {one.container for one in spec.checks.get(live, ()) if one.host == host.name}
-        edited = [] if known is None else await bundles.differing(host, spec, live)
-        base |= any(path.startswith("base/") for path in edited)
-        base |= known is None or known.base_part != base_part or not wanted_base <= running
-        slotted |= spec.slotted and (known is None or known.slot_parts.get(live) != slot_part or not wanted_slot <= running)
-    return Run(spec, release, hosts, lease, report, former, live, slotted, base)
+    seen = await survey.survey(hosts, spec)
+    needed = await survey.needed(hosts, seen, spec)
+    first = all(one.state is None for one in seen.values())
+    return Run(
+        operation="deploy", spec=spec, release=release, hosts=hosts, lease=lease, report=report,
+        former={name: one.state for name, one in seen.items()}, before={name: one.flags for name, one in seen.items()},
+        live=needed.live, slot=needed.live if first or not needed.slotted else Opposite[needed.live], slotted=needed.slotted, base=needed.base,
+    )  # fmt: skip
 
 
-async def _carry_out(run: Run) -> None:
-    plan = steps_of(run)
+async def carry_out(run: Run, plan: Sequence[Step]) -> None:
+    """Take the steps; whatever goes wrong before `pass` is taken back, whatever goes wrong after it is finished later."""
     passed = False
     try:
         for number, (name, work) in enumerate(plan, 1):
             _die("before", number, name)
+            run.begun.add(name)
+            passed = passed or name == "pass"
             if name != "settle":
-                await _note(run, name, passed=passed or name == "pass")
+                await _note(run, name, passed=passed)
             begun = time.monotonic()
             run.report(StepEvent(name, number, len(plan), "begin"))
             detail = await work(run)
-            passed = passed or name == "pass"
             run.report(StepEvent(name, number, len(plan), "end", detail, time.monotonic() - begun))
             _die("after", number, name)
-    except (CmctlError, asyncio.CancelledError) as error:
-        if passed:
-            raise
-        await asyncio.shield(_undo(run, error))
-        raise _told(run, error) from error
+    except (Exception, asyncio.CancelledError) as error:
+        left = await _to_the_end(_finish(run) if passed else _undo(run, error))
+        if passed and left is None and isinstance(error, Exception):
+            run.notes.append("closing the books took a second try")
+            return
+        raise told(run, error, passed=passed, left=left) from error
 
 
 async def _note(run: Run, step: str, *, passed: bool) -> None:
-    async def one(host: Host) -> None:
-        await states.note(host, entry(run, host.name, step, passed=passed))
-
-    await each(run.hosts, one)
+    await each(run.hosts, lambda host: states.note(host, run.lease, entry(run, host.name, step, passed=passed)))
 
 
-async def _undo(run: Run, error: BaseException) -> None:
-    run.report(
-        StepEvent("take back", 0, 0, "note", f"because {error.what.splitlines()[0]}" if isinstance(error, CmctlError) else "interrupted")
-    )
-    await take_back(run.hosts, run.lease, run.spec, {name: entry(run, name, "take back", passed=False) for name in run.hosts})
+async def _to_the_end(undo: Awaitable[Exception | None]) -> Exception | None:
+    """An impatient second Ctrl-C does not stop the way back."""
+    task = asyncio.ensure_future(undo)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            continue
+    return task.result()
 
 
-def _told(run: Run, error: BaseException) -> CmctlError:
-    """The failure as a person should read it: what serves now."""
-    former = next((one for one in run.former.values() if one), None)
-    serving = f"{former.version} ({former.release}) serves as before" if former else "nothing was running before, and nothing runs now"
-    if isinstance(error, asyncio.CancelledError):
-        return Interrupted(f"interrupted: {run.spec.stack} was taken back", why=serving, hint="the same command starts again")
-    assert isinstance(error, CmctlError)  # noqa: S101 - the only other kind that arrives here
-    kind = RolledBack if former else type(error)
-    return kind(
-        f"{run.spec.stack}: {error.what}",
-        why="\n".join(part for part in (error.why, serving) if part),
-        hint=error.hint,
-        read=error.read or "runbooks/deploy-failed.md",
-    )
+async def _undo(run: Run, error: BaseException) -> Exception | None:
+    """Take back what was begun; returns what stopped that, or None."""
+    why = error.what.splitlines()[0] if isinstance(error, CmctlError) else str(error) or "interrupted"
+    run.report(StepEvent("take back", 0, 0, "note", f"because {why}"))
+    try:
+        await take_back(run.hosts, run.lease, {name: entry(run, name, "take back", passed=False) for name in run.hosts})
+    except Exception as stopped:  # noqa: BLE001 - whatever it is, the person must hear what serves now
+        return stopped
+    return None
+
+
+async def _finish(run: Run) -> Exception | None:
+    """The gate has said yes: close the books; returns what stopped that, or None."""
+    try:
+        await finish(run.hosts, run.lease, {name: entry(run, name, "settle", passed=True) for name in run.hosts})
+    except Exception as stopped:  # noqa: BLE001 - told together with what serves
+        return stopped
+    return None
 
 
 def _die(moment: str, number: int, name: str) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
 from errors import CmctlError
-from hosts import bundles, detached, flags, lease
+from hosts import bundles, detached, flags, lease, rollback, transaction
+from hosts.events import silent
+from tests.hosts.fleet import GATE, Fleet
 from tests.hosts.machines import host, spec
 
 
 async def test_bundle_arrives_whole_and_private(tmp_path: Path) -> None:
     """Files lie as given; secret files only in folders of their owner; the record for a rollback holds no secret in the plain part."""
     one, release = host(tmp_path), spec()
-    await bundles.upload(one, release, release.release_id())
+    async with lease.held({"one": one}, "x") as mine:
+        await bundles.upload(one, mine, release, release.release_id())
     folder = Path(one.paths.release(release.release_id()))
     assert (folder / "base/nginx/nginx.conf").read_text() == "a"
     assert (folder / "base/secrets").stat().st_mode & 0o777 == 0o700
@@ -27,21 +32,23 @@ async def test_base_is_replaced_file_by_file(tmp_path: Path) -> None:
     """Only changed files are written, removed ones go, and the folder itself stays, because containers have it mounted."""
     one, first = host(tmp_path), spec()
     second = spec({"base/compose.yaml": "services: {}\n", "base/nginx/nginx.conf": "b"}, {"base/secrets/other": "hidden"})
-    for release in (first, second):
-        await bundles.upload(one, release, release.release_id())
-    assert sorted(await bundles.place_base(one, first.release_id())) == ["compose.yaml", "nginx/nginx.conf", "secrets/key"]
-    inode = Path(one.paths.base).stat().st_ino
-    assert sorted(await bundles.place_base(one, second.release_id())) == ["nginx/nginx.conf", "secrets/other"]
-    assert Path(one.paths.base).stat().st_ino == inode
-    assert not (Path(one.paths.base) / "secrets/key").exists()
-    assert await bundles.place_base(one, second.release_id()) == []
+    async with lease.held({"one": one}, "x") as mine:
+        for release in (first, second):
+            await bundles.upload(one, mine, release, release.release_id())
+        assert sorted(await bundles.place_base(one, mine, first.release_id())) == ["compose.yaml", "nginx/nginx.conf", "secrets/key"]
+        inode = Path(one.paths.base).stat().st_ino
+        assert sorted(await bundles.place_base(one, mine, second.release_id())) == ["nginx/nginx.conf", "secrets/other"]
+        assert Path(one.paths.base).stat().st_ino == inode
+        assert not (Path(one.paths.base) / "secrets/key").exists()
+        assert await bundles.place_base(one, mine, second.release_id()) == []
 
 
 async def test_edited_files_are_found(tmp_path: Path) -> None:
     """An edited and a missing file are named; an untouched host differs in nothing."""
     one, release = host(tmp_path), spec()
-    await bundles.upload(one, release, release.release_id())
-    await bundles.place_base(one, release.release_id())
+    async with lease.held({"one": one}, "x") as mine:
+        await bundles.upload(one, mine, release, release.release_id())
+        await bundles.place_base(one, mine, release.release_id())
     assert await bundles.differing(one, release, "blue") == []
     (Path(one.paths.base) / "nginx/nginx.conf").write_text("edited")
     (Path(one.paths.base) / "secrets/key").unlink()
@@ -59,10 +66,9 @@ async def test_prune_keeps_what_is_used(tmp_path: Path) -> None:
     one = host(tmp_path)
     for number in range(8):
         Path(one.paths.release(str(number))).mkdir(parents=True)
-        import os
-
         os.utime(one.paths.release(str(number)), (number, number))
-    await bundles.prune(one, {"0"})
+    async with lease.held({"one": one}, "x") as mine:
+        await bundles.prune(one, mine, {"0"})
     assert sorted(await bundles.kept(one)) == ["0", "3", "4", "5", "6", "7"]
 
 
@@ -87,3 +93,34 @@ async def test_detached_steps_tell_how_they_ended(tmp_path: Path) -> None:
         assert caught.value.why == "why"
         with pytest.raises(CmctlError, match="did not end within 0 s"):
             await detached.run(one, mine, "slow", ["sleep", "1"], 0)
+
+
+async def test_what_outlives_its_controller_is_waited_for(tmp_path: Path) -> None:
+    """The next command waits for a step that still runs, and does not mistake one that was ended for one that runs."""
+    one = host(tmp_path)
+    marker = tmp_path / "done"
+    async with lease.held({"one": one}, "x") as mine:
+        started = asyncio.create_task(detached.run(one, mine, "long", ["sh", "-c", f"sleep 0.4; touch {marker}"], 10))
+        async with asyncio.timeout(5):
+            while not (Path(one.paths.run("long")) / "pid").exists():
+                await asyncio.sleep(0.01)
+        started.cancel()
+        await detached.settled(one)
+        assert marker.exists()
+        with pytest.raises(CmctlError, match=r"ended failed on one \(exit 137\)"):
+            await detached.run(one, mine, "ended", ["sh", "-c", "kill -9 0"], 10)
+
+
+async def test_the_slot_that_was_left_stops_when_its_warm_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sleeper waits for the lease, stops what is not live, and does nothing once the books have changed."""
+    fleet = Fleet.make(tmp_path, monkeypatch)
+    no_time = GATE.model_copy(update={"keep_warm_s": 0})
+    await transaction.apply(fleet.spec("1", gate=no_time), silent)
+    await transaction.apply(fleet.spec("2", gate=no_time), silent)
+    async with asyncio.timeout(10):
+        while fleet.engine("app1")["app1-blue"] == "running" or fleet.engine("app2")["app2-blue"] == "running":
+            await asyncio.sleep(0.02)
+    assert fleet.engine("app1")["app1-green"] == "running"
+    outcome, _ = await rollback.rollback("s", fleet.spec("2").hosts, None, silent)
+    assert (outcome.changed, outcome.evidence == "the former slot was warm") == (True, False)
+    assert fleet.engine("app1")["app1-blue"] == "running"

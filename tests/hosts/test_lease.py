@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from errors import Locked
+from errors import CmctlError, Locked
 from hosts import lease
 from tests.hosts.machines import host
 
 
 def lines(path: str) -> list[str]:
     return Path(path).read_text(encoding="utf-8").splitlines()
+
+
+def dead_owner(owner: str) -> str:
+    """The same person, machine and boot, with a process that is no more."""
+    who, _, start, place = owner.rsplit(" ", 3)
+    return f"{who} 999999999 {start} {place}"
 
 
 async def test_a_living_owner_is_named(tmp_path: Path) -> None:
@@ -61,9 +67,7 @@ async def test_a_dead_owners_lease_is_taken_over(tmp_path: Path, age: str) -> No
         found = lines(one.paths.lease)
         token = "f" * 32
         if age == "dead process":
-            path.write_text(
-                "\n".join([token, found[1], found[2], found[3].rpartition(":")[0] + ":999999999@1", *found[4:]]) + "\n", encoding="utf-8"
-            )
+            path.write_text("\n".join([token, found[1], found[2], dead_owner(found[3]), *found[4:]]) + "\n", encoding="utf-8")
         else:
             path.write_text("\n".join([token, "1", *found[2:]]) + "\n", encoding="utf-8")
         async with lease.held({"one": one}, "y") as mine:
@@ -102,3 +106,37 @@ async def test_sixteen_at_once(tmp_path: Path) -> None:
     inside.set()
     await asyncio.gather(*tasks)
     assert won == 1
+
+
+async def test_an_owner_elsewhere_is_never_taken_for_dead(tmp_path: Path) -> None:
+    """The same name and process number on another machine, in a container, or before a reboot says nothing of this one."""
+    one = host(tmp_path)
+    async with lease.held({"one": one}, "x"):
+        path = Path(one.paths.lease)
+        found = lines(one.paths.lease)
+        path.write_text("\n".join(["f" * 32, *found[1:3], f"{dead_owner(found[3])}-elsewhere", *found[4:]]) + "\n", encoding="utf-8")
+        with pytest.raises(Locked):
+            async with lease.held({"one": one}, "y"):
+                pytest.fail("two owners")
+
+
+async def test_giving_back_to_a_host_that_is_gone_is_no_failure(tmp_path: Path) -> None:
+    """Work that is done stays done when the lease's folder, or the way to it, is gone at the end."""
+    one = host(tmp_path)
+    async with lease.held({"one": one}, "x") as mine:
+        await mine.run(one, "rm", "-rf", one.paths.folder, what="removing")
+    assert not Path(one.paths.folder).exists()
+
+
+async def test_a_fenced_write_is_whole_or_not_at_all(tmp_path: Path) -> None:
+    """The newest owner's file appears with its mode; an old owner's is refused by name and changes nothing."""
+    one = host(tmp_path)
+    target = tmp_path / "new" / "state.json"
+    async with lease.held({"one": one}, "old") as old:
+        await old.write(one, str(target), b"first", 0o640)
+    async with lease.held({"one": one}, "new"):
+        with pytest.raises(CmctlError, match=r"writing state\.json was refused on one"):
+            await old.write(one, str(target), b"late")
+    assert target.read_bytes() == b"first"
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert [one.name for one in target.parent.iterdir()] == ["state.json"]
