@@ -30,6 +30,8 @@ class Facts(BaseModel):
 class Host(Facts):
     """One machine. `address` is what others reach it by; `roles` are the phases' role names it may play, in every phase.
 
+    `private` is its address in a network that only the environment's hosts share: what they call each other by, if there is one.
+
     `root` is cmctl's own folder on it; without one, a folder under cmctl's home for this machine, /var/lib/cmctl for others.
     An ssh host's key is pinned: by `host_key`, or by `known_hosts`, a file in OpenSSH's form (a relative path lies under
     cmctl's home: the lab writes one when it makes its hosts).
@@ -37,6 +39,7 @@ class Host(Facts):
 
     connection: Literal["local", "ssh"]
     address: IPv4Address
+    private: IPv4Address | None = None
     roles: Annotated[tuple[Slug, ...], Field(min_length=1)]
     root: Folder | None = None
     user: User = "deploy"

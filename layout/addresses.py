@@ -1,7 +1,8 @@
-"""Fixed container addresses in an environment's network, so that no configuration changes when a container is made anew.
+"""Fixed container addresses and host ports, so that no configuration changes when a container is made anew.
 
-A /24 holds one block of 64 addresses per phase (phase 0 to 2); the first ten of phase 0's block belong to the data and edge
-layers. In a block the fixed containers come first, then 24 addresses for each slot.
+Every host has the environment's network for its own containers. A block of 64 addresses in it belongs to each phase; the
+first ten of phase 0's block belong to the data and edge layers. In a block the fixed containers come first, then 24
+addresses for each slot. A container that other hosts call has a port on its host too, another one for each phase and slot.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ FIXED = ("balancer", "redis-cache", "redis-sessions", "prometheus", "node-export
 FIXED_START = 10
 SLOT_START = {"blue": 16, "green": 40}
 SLOT_SIZE = 24
-PORT_START = {"blue": 20000, "green": 21000}
+SLOT_PORTS = {"blue": 20000, "green": 21000}
+FIXED_PORTS = 22000
 
 
 def shared(environment: Environment, name: str) -> str:
     """Address of a container of the data or edge layer."""
-    return str(environment.network[SHARED[name]])
+    return _nth(environment, SHARED[name])
 
 
 def fixed(environment: Environment, phase: int, name: str) -> str:
-    return str(environment.network[phase * BLOCK + FIXED_START + FIXED.index(name)])
+    return _nth(environment, phase * BLOCK + FIXED_START + FIXED.index(name))
 
 
 def slotted(environment: Environment, phase: int, slot: Slot, position: int) -> str:
@@ -36,9 +38,25 @@ def slotted(environment: Environment, phase: int, slot: Slot, position: int) -> 
             why="each slot has that many addresses",
             hint="lower replicas in the phase's file",
         )
-    return str(environment.network[phase * BLOCK + SLOT_START[slot] + position])
+    return _nth(environment, phase * BLOCK + SLOT_START[slot] + position)
 
 
-def published(phase: int, slot: Slot, position: int) -> int:
-    """The port that an instance has on its host when the load balancer is on another one."""
-    return PORT_START[slot] + phase * 100 + position
+def fixed_port(phase: int, name: str) -> int:
+    """The port that a fixed container has on its host for callers on other hosts."""
+    return FIXED_PORTS + phase * 100 + FIXED.index(name)
+
+
+def slot_port(phase: int, slot: Slot, position: int) -> int:
+    """The port that an instance has on its host for callers on other hosts."""
+    return SLOT_PORTS[slot] + phase * 100 + position
+
+
+def _nth(environment: Environment, number: int) -> str:
+    network = environment.network
+    if number >= network.num_addresses - 1:
+        raise BadInput(
+            f"network {network} of environment {environment.name} is too small: address {number} is wanted, it has {network.num_addresses}",
+            why=f"each phase has a block of {BLOCK} addresses",
+            hint=f"a wider network in environments/{environment.name}.yaml, e.g. {network.network_address}/22",
+        )
+    return str(network[number])

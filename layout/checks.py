@@ -1,53 +1,93 @@
-"""What only makes sense when a phase and an environment are seen together; all findings at once."""
+"""What only makes sense when all layers of a phase and an environment are seen together; all findings at once."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
+from environments.model import Environment
 from errors import BadInput
-from layout.model import Instance, Layout
+from layout import roles
+from layout.model import SLOTS, Fixed, Instance, Layout
 from phases.model import Phase
 
 # Docker, sshd, the kernel and the page cache of a host keep this share for themselves.
 RESERVED = 0.1
+ANY = "0.0.0.0"  # noqa: S104 - compared with, not listened on
 
 
-def check(layout: Layout) -> None:
-    """Raises BadInput that lists everything that cannot work in this layout."""
-    findings = [*_memory(layout), *_connections(layout), *_published(layout), *_routes(layout)]
+def check(*layouts: Layout) -> None:
+    """Raises BadInput that lists everything that cannot work when these layers of one environment stand together."""
+    findings = [*_room(layouts), *_ports(layouts)]
+    for layout in layouts:
+        findings += [*_connections(layout), *_routes(layout)]
     if findings:
-        raise BadInput(
-            "\n".join(findings), why=f"{layout.stack} cannot work like this", hint="correct the phase's or the environment's file"
-        )
+        stacks = ", ".join(layout.stack for layout in layouts)
+        raise BadInput("\n".join(findings), why=f"{stacks} cannot work like this", hint="correct the phase's or the environment's file")
 
 
-def host_memory_mb(layout: Layout, host: str) -> int:
-    """What a phase buys for a host: the sizes of all its roles, each shared over the hosts that play it."""
-    environment, phase = layout.environment, layout.phase
-    total = 0
+def strangers(environment: Environment, others: Iterable[Environment]) -> None:
+    """Raises BadInput when another environment names one of this one's hosts, or two local ones want one network or port.
+
+    Two truths about one machine: each would remove what the other placed.
+    """
+    findings = [finding for other in others if other.name != environment.name for finding in _shared(environment, other)]
+    if findings:
+        raise BadInput("\n".join(findings), why="a host belongs to one environment", hint="remove it from one of the two files")
+
+
+def _shared(one: Environment, other: Environment) -> Iterator[str]:
+    mine = {address: name for name, host in one.hosts.items() if host.connection == "ssh" for address in (host.address, host.private)}
+    for name, host in other.hosts.items():
+        for address in (host.address, host.private):
+            if host.connection == "ssh" and address is not None and address in mine:
+                yield f"host {mine[address]} ({address}) is also {name} of environment {other.name}"
+
+
+def host_size(phase: Phase, environment: Environment, host: str) -> tuple[int, float]:
+    """What a phase buys for a host, (MiB, CPUs): the sizes of all its roles; fewer hosts than machines carry them together."""
+    memory, cpus = 0, 0.0
     for role, size in phase.hosts.items():
-        playing = [name for name, one in environment.hosts.items() if role in one.roles][: size.count]
+        if not any(role in one.roles for one in environment.hosts.values()):
+            continue
+        playing = roles.players(phase, environment, role)
         if host in playing:
-            total += size.memory_mb * size.count // len(playing)
-    return total
+            share = max(1.0, size.count / len(playing))
+            memory += int(size.memory_mb * share)
+            cpus += size.cpus * share
+    return memory, cpus
 
 
-def _memory(layout: Layout) -> list[str]:
-    """Both slots run at once during a release, so both count."""
+def _room(layouts: Sequence[Layout]) -> list[str]:
+    """Both slots hold memory during a release; of their CPUs only one slot's are busy. What plays the cloud is not the phase's."""
+    if not any(layout.instances for layout in layouts):
+        return []
+    counted = [layout for layout in layouts if layout.instances or layout.environment.kind == "cloud"]
     findings = []
-    for host in layout.hosts:
-        bought = host_memory_mb(layout, host)
-        needed = sum(one.memory_mb for one in layout.on(host))
-        if layout.instances and needed > bought * (1 - RESERVED):
+    for host in sorted({host for layout in counted for host in layout.hosts}):
+        phase, environment = counted[0].phase, counted[0].environment
+        memory, cpus = host_size(phase, environment, host)
+        here = [one for layout in counted for one in layout.on(host)]
+        needed = sum(one.memory_mb for one in here)
+        if needed > memory * (1 - RESERVED):
             findings.append(
-                f"host {host}: both slots and the fixed containers need {needed} MiB of {bought} MiB ({RESERVED:.0%} are the host's own)"
+                f"host {host}: both slots and the fixed containers need {needed} MiB of {memory} MiB ({RESERVED:.0%} are the host's own)"
             )
+        findings += _busy(host, here, cpus)
     return findings
+
+
+def _busy(host: str, here: Sequence[Fixed | Instance], cpus: float) -> list[str]:
+    fixed = sum(one.cpus for one in here if isinstance(one, Fixed))
+    slot = max(sum(one.cpus for one in here if isinstance(one, Instance) and one.slot == slot) for slot in SLOTS)
+    if fixed + slot > cpus:
+        return [f"host {host}: one slot and the fixed containers may use {fixed + slot:g} CPUs, it has {cpus:g}"]
+    return []
 
 
 def _connections(layout: Layout) -> list[str]:
     phase = layout.phase
-    needed = connections(phase, layout.instances)
+    needed = connections(layout)
     if needed > phase.database.connections:
         return [
             f"database: pools of {_per_process(phase)} x processes of both slots = {needed} connections, {phase.database.tier} allows {phase.database.connections} per node"
@@ -55,20 +95,30 @@ def _connections(layout: Layout) -> list[str]:
     return []
 
 
-def connections(phase: Phase, instances: tuple[Instance, ...]) -> int:
+def connections(layout: Layout) -> int:
     """The most connections that both slots' pools can open to one database node."""
-    backends = [one for one in instances if one.service != "frontend"]
-    return _per_process(phase) * sum(one.workers for one in backends)
+    backends = [one for one in layout.instances if layout.platform.services[one.service].kind == "backend"]
+    return _per_process(layout.phase) * sum(one.workers for one in backends)
 
 
 def _per_process(phase: Phase) -> int:
     return sum(pool.max for pool in phase.database.pools.values())
 
 
-def _published(layout: Layout) -> list[str]:
-    taken = Counter((one.host, published[:2]) for one in layout.fixed for published in one.published)
-    taken += Counter((one.host, (one.address, one.port)) for one in layout.instances if one.address != one.own_address)
-    return [f"host {host}: {address}:{port} is published {times} times" for (host, (address, port)), times in taken.items() if times > 1]
+def _ports(layouts: Iterable[Layout]) -> list[str]:
+    """A port that two containers want on one host; an address of it clashes with every address."""
+    taken: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    for layout in layouts:
+        for one in layout.everything:
+            name = f"{one.name} of {layout.layer}" + (f" ({one.slot})" if isinstance(one, Instance) else "")
+            for opened in one.published:
+                taken.setdefault((one.host, opened.port), []).append((opened.address, name))
+    findings = []
+    for (host, port), wanted in sorted(taken.items()):
+        per_address = Counter(address for address, _ in wanted)
+        if len(wanted) > 1 and (ANY in per_address or max(per_address.values()) > 1):
+            findings.append(f"host {host}: port {port} is wanted by {' and '.join(name for _, name in wanted)}")
+    return findings
 
 
 def _routes(layout: Layout) -> list[str]:
@@ -79,8 +129,6 @@ def _routes(layout: Layout) -> list[str]:
     return [f"routes lead to {', '.join(missing)}, which phase {layout.phase.number} does not place"] if missing else []
 
 
-def declared_ports(layouts: tuple[Layout, ...]) -> set[tuple[str, int]]:
+def declared_ports(layouts: Iterable[Layout]) -> set[tuple[str, int]]:
     """Every (address, port) that a deploy opens on the hosts."""
-    fixed = {(address, port) for layout in layouts for one in layout.fixed for address, port, _ in one.published}
-    slotted = {(one.address, one.port) for layout in layouts for one in layout.instances if one.address != one.own_address}
-    return fixed | slotted
+    return {(opened.address, opened.port) for layout in layouts for one in layout.everything for opened in one.published}

@@ -13,12 +13,22 @@ SLOTS: tuple[Slot, Slot] = ("blue", "green")
 
 
 @dataclass(frozen=True)
-class Instance:
-    """One container of a service in one slot.
+class Published:
+    """A host's port that leads into a container: `address`:`port` on the host to `inside` in the container.
 
-    `address`:`port` is how the load balancer reaches it: on the balancer's own host the container's own address and port,
-    from another host the host's address and a published port.
+    `sources` are the addresses or networks that have to come in, `why` says for what; no sources mean anyone.
     """
+
+    address: str
+    port: int
+    inside: int
+    sources: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One container of a service in one slot. `address`:`port` is its own place in its host's container network."""
 
     service: str
     index: int
@@ -26,24 +36,24 @@ class Instance:
     host: str
     address: str
     port: int
-    own_address: str
-    own_port: int
     memory_mb: int
     cpus: float
     workers: int
     weight: int
+    published: tuple[Published, ...] = ()
 
     @property
     def name(self) -> str:
         return f"{self.service}-{self.index}"
 
+    def seen_from(self, host: str) -> str:
+        """`address:port` for callers on `host`."""
+        return _seen(self, host)
+
 
 @dataclass(frozen=True)
 class Fixed:
-    """One container that is never in a slot: load balancer, Redis, database, Prometheus, exporters, edge.
-
-    `published` are host ports opened for it, as (address, host port, container port).
-    """
+    """One container that is never in a slot: load balancer, Redis, database, Prometheus, exporters, edge."""
 
     name: str
     image: str
@@ -53,12 +63,29 @@ class Fixed:
     memory_mb: int
     cpus: float
     stateful: bool
-    published: tuple[tuple[str, int, int], ...] = ()
+    published: tuple[Published, ...] = ()
+
+    def seen_from(self, host: str) -> str:
+        """`address:port` for callers on `host`."""
+        return _seen(self, host)
+
+
+def _seen(one: Instance | Fixed, host: str) -> str:
+    """On its own host a container's own address; from elsewhere the host's port. Raises LookupError when none leads in."""
+    if one.host == host:
+        return f"{one.address}:{one.port}"
+    for opened in one.published:
+        if opened.inside == one.port:
+            return f"{opened.address}:{opened.port}"
+    raise LookupError(f"{one.name} on {one.host} has no port that {host} could reach")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One layer (`data`, `edge` or a phase) of a platform in an environment, placed."""
+    """One layer (`data`, `edge` or a phase) of a platform in an environment, placed.
+
+    `hosts` are those that run something of it; `phases` all phases that may stand beside this one.
+    """
 
     platform: Platform
     phase: Phase
@@ -67,6 +94,7 @@ class Layout:
     hosts: tuple[str, ...]
     instances: tuple[Instance, ...]
     fixed: tuple[Fixed, ...]
+    phases: tuple[Phase, ...]
 
     @property
     def stack(self) -> str:
@@ -75,13 +103,13 @@ class Layout:
     def of(self, service: str, slot: Slot) -> tuple[Instance, ...]:
         return tuple(one for one in self.instances if one.service == service and one.slot == slot)
 
-    def on(self, host: str) -> tuple[Instance | Fixed, ...]:
-        everything: tuple[Instance | Fixed, ...] = (*self.fixed, *self.instances)
-        return tuple(one for one in everything if one.host == host)
+    @property
+    def everything(self) -> tuple[Instance | Fixed, ...]:
+        return (*self.fixed, *self.instances)
 
-    def one(self, name: str) -> Fixed:
-        """The fixed container called `name`. Raises KeyError when this layer has none."""
-        for fixed in self.fixed:
-            if fixed.name == name:
-                return fixed
-        raise KeyError(name)
+    def on(self, host: str) -> tuple[Instance | Fixed, ...]:
+        return tuple(one for one in self.everything if one.host == host)
+
+    def all(self, name: str) -> tuple[Fixed, ...]:
+        """The fixed containers called `name`, one a host."""
+        return tuple(one for one in self.fixed if one.name == name)

@@ -2,155 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from environments.model import Environment
 from errors import BadInput
-from layout import addresses
+from layout import addresses, fixed, roles
 from layout.model import SLOTS, Fixed, Instance, Layout, Slot
-from phases.model import Balancer, Phase, Platform, Redis
-
-HTTP, HTTPS = 8080, 8443
-REDIS_PORT, MONGO_PORT, PROMETHEUS_PORT, NODE_PORT, REDIS_EXPORTER_PORT = 6379, 27017, 9090, 9100, 9121
+from phases.model import Phase, Platform
 
 
-def place(platform: Platform, phase: Phase, environment: Environment, layer: str) -> Layout:
+def place(platform: Platform, phase: Phase, environment: Environment, layer: str, phases: Iterable[Phase] = ()) -> Layout:
     """The layout of one layer: `data`, `edge`, or the phase's own.
 
+    `phases` are all of the platform's: the data layer serves, and the edge finds, each that may stand beside this one.
     Raises BadInput when a role has no host, the layer is unknown, or the block of addresses is full.
     """
-    if layer == "data":
-        fixed = _database(environment)
-        return Layout(platform, phase, environment, layer, _used(fixed), (), fixed)
-    if layer == "edge":
-        fixed = _edge(environment)
-        return Layout(platform, phase, environment, layer, _used(fixed), (), fixed)
+    beside = _compose({one.number: one for one in (*phases, phase)}.values(), environment)
+    fixed.reachable(environment)
+    if layer in {"data", "edge"}:
+        found = fixed.database(platform, beside, environment) if layer == "data" else fixed.edges(environment)
+        return Layout(platform, phase, environment, layer, _used(found), (), found, beside)
     if layer != f"phase{phase.number}" or phase.runtime != "compose":
         raise BadInput(f"layer {layer!r} cannot be placed for phase {phase.number} ({phase.runtime})")
-    fixed, instances = _fixed(phase, environment), _instances(platform, phase, environment)
-    return Layout(platform, phase, environment, layer, _used((*fixed, *instances)), instances, fixed)
+    instances = _instances(platform, phase, environment)
+    found = _fixed(platform, phase, environment, instances)
+    return Layout(platform, phase, environment, layer, _used((*found, *instances)), instances, found, beside)
 
 
-def hosts_of(environment: Environment, role: str) -> list[str]:
-    """The hosts that may play `role`, in the file's order. Raises BadInput when there is none."""
-    found = [name for name, host in environment.hosts.items() if role in host.roles]
-    if not found:
-        raise BadInput(
-            f"environment {environment.name} has no host for role {role!r}",
-            why="the phase places containers on it",
-            hint=f"add {role} to a host's roles in environments/{environment.name}.yaml",
-        )
-    return found
+def _compose(phases: Iterable[Phase], environment: Environment) -> tuple[Phase, ...]:
+    """The phases that run on the environment's hosts, in order; those whose roles nobody plays there cannot stand."""
+    played = {role for host in environment.hosts.values() for role in host.roles}
+    return tuple(sorted((one for one in phases if one.runtime == "compose" and set(one.hosts) <= played), key=lambda one: one.number))
 
 
-def players(phase: Phase, environment: Environment, role: str) -> list[str]:
-    """The hosts that play `role` in a phase: as many as it buys, in the file's order."""
-    return hosts_of(environment, role)[: phase.hosts[role].count]
-
-
-def _used(parts: tuple[Fixed | Instance, ...] | tuple[Fixed, ...]) -> tuple[str, ...]:
+def _used(parts: Iterable[Fixed | Instance]) -> tuple[str, ...]:
     return tuple(sorted({part.host for part in parts}))
 
 
-def _database(environment: Environment) -> tuple[Fixed, ...]:
-    if environment.providers.database != "container":
-        return ()
-    host = hosts_of(environment, "data")[0]
-    return (Fixed("mongo", "mongo", host, addresses.shared(environment, "mongo"), MONGO_PORT, 1024, 1.0, stateful=True),)
-
-
-def _edge(environment: Environment) -> tuple[Fixed, ...]:
-    if environment.providers.edge != "local":
-        return ()
-    listen = environment.listen
-    published = ((str(listen.address), listen.http, HTTP), (str(listen.address), listen.https, HTTPS))
-    host = hosts_of(environment, "lb")[0]
-    return (Fixed("edge", "nginx", host, addresses.shared(environment, "edge"), HTTPS, 128, 1.0, stateful=False, published=published),)
-
-
-def _fixed(phase: Phase, environment: Environment) -> tuple[Fixed, ...]:
-    found = [*_balancers(phase, environment)]
-    found += [_redis(phase, environment, kind, redis) for kind, redis in phase.redis.items()]
-    return (*found, *_monitoring(phase, environment))
-
-
-def _balancers(phase: Phase, environment: Environment) -> list[Fixed]:
-    balancer = _balancer(phase)
-    listen = environment.listen
-    public = environment.providers.edge != "local"
-    published = ((str(listen.address), listen.http, HTTP), (str(listen.address), listen.https, HTTPS)) if public else ()
-    address = addresses.fixed(environment, phase.number, "balancer")
-    hosts = players(phase, environment, balancer.role)
-    return [
-        Fixed("balancer", "nginx", host, address, HTTPS, balancer.memory_mb, balancer.cpus, stateful=False, published=published)
-        for host in hosts
+def _fixed(platform: Platform, phase: Phase, environment: Environment, instances: tuple[Instance, ...]) -> tuple[Fixed, ...]:
+    found = [
+        *fixed.balancers(phase, environment),
+        *(fixed.redis(platform, phase, environment, kind, facts) for kind, facts in phase.redis.items()),
     ]
-
-
-def _balancer(phase: Phase) -> Balancer:
-    if phase.balancer is None:
-        raise BadInput(f"phase {phase.number} has no balancer")
-    return phase.balancer
-
-
-def _redis(phase: Phase, environment: Environment, kind: str, redis: Redis) -> Fixed:
-    name = f"redis-{kind}"
-    host = hosts_of(environment, redis.role)[0]
-    return Fixed(
-        name, "redis", host, addresses.fixed(environment, phase.number, name), REDIS_PORT, redis.memory_mb, redis.cpus, stateful=True
-    )
-
-
-def _monitoring(phase: Phase, environment: Environment) -> tuple[Fixed, ...]:
-    if phase.monitoring is None:
-        return ()
-    host = hosts_of(environment, phase.monitoring.role)[0]
-    port = environment.listen.prometheus
-    published = (("127.0.0.1", port, PROMETHEUS_PORT),) if port else ()
-
-    def at(name: str) -> str:
-        return addresses.fixed(environment, phase.number, name)
-
-    monitoring = phase.monitoring
-    return (
-        Fixed(
-            "prometheus",
-            "prometheus",
-            host,
-            at("prometheus"),
-            PROMETHEUS_PORT,
-            monitoring.memory_mb,
-            monitoring.cpus,
-            stateful=True,
-            published=published,
-        ),
-        Fixed("node-exporter", "node-exporter", host, at("node-exporter"), NODE_PORT, 64, 0.25, stateful=False),
-        Fixed("redis-exporter", "redis-exporter", host, at("redis-exporter"), REDIS_EXPORTER_PORT, 64, 0.25, stateful=False),
-    )
+    return (*found, *fixed.monitoring(phase, environment, _used((*found, *instances))))
 
 
 def _instances(platform: Platform, phase: Phase, environment: Environment) -> tuple[Instance, ...]:
     found: list[Instance] = []
-    balancers = {one.host for one in _balancers(phase, environment)}
     for slot in SLOTS:
         position = 0
         for service in phase.workloads:
             for index in range(phase.workloads[service].replicas):
-                found.append(_instance(platform, phase, environment, service, index, slot, position, balancers))
+                found.append(_instance(platform, phase, environment, service, index, slot, position))
                 position += 1
     return tuple(found)
 
 
-def _instance(
-    platform: Platform, phase: Phase, environment: Environment, service: str, index: int, slot: Slot, position: int, balancers: set[str]
-) -> Instance:
-    work = phase.workloads[service]
-    hosts = players(phase, environment, work.role)
+def _instance(platform: Platform, phase: Phase, environment: Environment, service: str, index: int, slot: Slot, position: int) -> Instance:
+    work, facts = phase.workloads[service], platform.services[service]
+    hosts = roles.players(phase, environment, work.role)
     host = hosts[index % len(hosts)]
-    beside = balancers == {host}
-    own = addresses.slotted(environment, phase.number, slot, position)
+    callers = {*roles.balancer_hosts(phase, environment), *(roles.monitor_hosts(phase, environment) if facts.metrics else ())}
+    port = addresses.slot_port(phase.number, slot, position)
+    why = f"{service} of phase {phase.number}, for load balancers" + (" and Prometheus" if facts.metrics and phase.monitoring else "")
     return Instance(
         service=service, index=index + 1, slot=slot, host=host,
-        address=own if beside else str(environment.hosts[host].address),
-        port=platform.services[service].port if beside else addresses.published(phase.number, slot, position),
-        own_address=own, own_port=platform.services[service].port,
+        address=addresses.slotted(environment, phase.number, slot, position), port=facts.port,
         memory_mb=work.memory_mb, cpus=work.cpus, workers=work.workers, weight=work.weights[index] if work.weights else 1,
+        published=fixed.to_hosts(environment, host, port, facts.port, callers, why),
     )  # fmt: skip

@@ -56,7 +56,7 @@ class Facts:
         return ("data", f"phase{self.phase.number}", "edge")
 
     def layout(self, layer: str) -> Layout:
-        return place(self.loaded.platform, self.phase, self.environment, layer)
+        return place(self.loaded.platform, self.phase, self.environment, layer, self.loaded.phases.values())
 
     def stack(self, layer: str) -> str:
         return f"{self.loaded.platform.name}-{self.environment.name}-{layer}"
@@ -82,8 +82,7 @@ def facts(wish: Wish) -> Facts:
     if phase.runtime != "compose":
         raise BadInput(f"phase {phase.number} runs on {phase.runtime}, which is not there yet", hint="cmctl phases")
     found = Facts(loaded, phase, environment, version)
-    for layer in found.layers:
-        checks.check(found.layout(layer))
+    checks.check(*(found.layout(layer) for layer in found.layers))
     return found
 
 

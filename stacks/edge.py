@@ -7,8 +7,8 @@ from typing import Any
 
 from environments.model import Cloudflare, Environment
 from errors import BadInput
-from layout.place import hosts_of
 from layout.release import ReleaseSpec
+from layout.roles import balancer_hosts
 from phases.model import Phase, Platform
 from stacks import compose_phase
 from templates import names
@@ -41,8 +41,7 @@ def balancers(environment: Environment, phase: Phase) -> tuple[str, ...]:
     """The public addresses of the live phase's load balancers."""
     if phase.balancer is None:
         raise BadInput(f"phase {phase.number} has no balancer that names could lead to")
-    role = phase.balancer.role
-    return tuple(str(environment.hosts[host].address) for host in hosts_of(environment, role)[: phase.hosts[role].count])
+    return tuple(str(environment.hosts[host].address) for host in balancer_hosts(phase, environment))
 
 
 def _cloudflare(environment: Environment, zone: Cloudflare, platform: Platform, addresses: tuple[str, ...]) -> Callable[[], None]:

@@ -70,11 +70,11 @@ class Base:
         return self._marked(service, self.certificate.chain, self.certificate.key)
 
     def _balancer(self, one: Fixed) -> Service:
-        return self._nginx(one, nginx.balancer(self.layout), {LIVE: "/etc/cmctl/live"})
+        return self._nginx(one, nginx.balancer(self.layout, self.host), {LIVE: "/etc/cmctl/live"})
 
     def _edge(self, one: Fixed) -> Service:
         self.files["base/edge/authority.pem"] = self.certificate.authority
-        return self._nginx(one, nginx.edge(self.layout), {LIVE: "/etc/cmctl/live"})
+        return self._nginx(one, nginx.edge(self.layout, self.host), {LIVE: "/etc/cmctl/live"})
 
     def _redis(self, one: Fixed) -> Service:
         kind: Literal["cache", "sessions"] = "sessions" if one.name.endswith("sessions") else "cache"

@@ -54,15 +54,13 @@ def hardened(layout: Layout, one: Fixed | Instance, images: Mapping[str, str], u
         "restart": "unless-stopped",
         "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
         "labels": {"io.cmctl.stack": layout.stack, "io.cmctl.part": part},
-        "networks": {"platform": {"ipv4_address": one.own_address if isinstance(one, Instance) else one.address}},
+        "networks": {"platform": {"ipv4_address": one.address}},
     }
     return service | _ports(one)
 
 
 def _ports(one: Fixed | Instance) -> Service:
-    if isinstance(one, Instance):
-        return {} if one.address == one.own_address else {"ports": [f"{one.address}:{one.port}:{one.own_port}"]}
-    return {"ports": [f"{address}:{port}:{inside}" for address, port, inside in one.published]} if one.published else {}
+    return {"ports": [f"{opened.address}:{opened.port}:{opened.inside}" for opened in one.published]} if one.published else {}
 
 
 def health(*command: str, start_s: int = 20) -> Service:

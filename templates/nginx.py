@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from layout import addresses
-from layout.model import SLOTS, Layout
-from layout.place import HTTP, HTTPS
+from layout import fixed, roles
+from layout.fixed import HTTP, HTTPS
+from layout.model import SLOTS, Fixed, Layout
 from phases.model import Balancer, Route
 from templates import engine, names
 
 STATUS_PORT = 8081
 PROBE_PORT = 8082
-RETRY_LIMIT_S = 10
+EDGE_FAIL_TIMEOUT_S = 3
 # TLS: the "intermediate" profile 5.8 of Mozilla's server-side TLS recommendations, read 2026-11: 1.2 and 1.3, ECDHE with AEAD only.
 TLS_CIPHERS = ":".join(
     f"ECDHE-{key}-{cipher}" for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305") for key in ("ECDSA", "RSA")
@@ -52,64 +52,75 @@ class Server:
     locations: tuple[Location, ...]
 
 
-def balancer(layout: Layout) -> str:
-    """nginx.conf of a phase's load balancer."""
+def balancer(layout: Layout, host: str) -> str:
+    """nginx.conf of a phase's load balancer on `host`."""
     facts = layout.phase.balancer
     if facts is None:
         raise ValueError(f"{layout.stack} has no balancer")
     return engine.text(
         "balancer.conf.j2",
-        **_shared(layout),
+        **_shared(layout, _behind(layout, host)),
         algorithm="" if facts.algorithm == "round_robin" else f"{facts.algorithm};",
         keepalive=facts.keepalive,
-        upstreams=_upstreams(layout, facts),
+        upstreams=_upstreams(layout, facts, host),
         limits=[(name, limit.rate_per_s) for name, limit in layout.platform.limits.items()],
         servers=_servers(layout),
         probe_port=PROBE_PORT,
     )
 
 
-def edge(layout: Layout) -> str:
-    """nginx.conf of the local edge, which stands where Cloudflare stands: TLS, client addresses, and which phase is live."""
+def edge(layout: Layout, host: str) -> str:
+    """nginx.conf of the local edge on `host`, which stands where Cloudflare stands: TLS, client addresses, and which phase is live."""
+    origins = [Upstream(f"phase{phase.number}", _origin(fixed.balancers(phase, layout.environment), host)) for phase in layout.phases]
+    several = any(len(one.servers) > 1 for one in origins)
+    declared = [str(network) for network in layout.environment.trusted_proxies]
+    # Connections to a published port may reach the container from its network's first address.
+    trusted = [*declared, str(layout.environment.network[1])] if declared else []
+    return engine.text("edge.conf.j2", **_shared(layout, trusted), origins=origins, several=several)
+
+
+def _origin(balancers: tuple[Fixed, ...], host: str) -> tuple[str, ...]:
+    """The servers of a phase. Of several, the one on this host first; the others take over while it is dead."""
+    if len(balancers) == 1:
+        return (f"{balancers[0].seen_from(host)} max_fails=0",)
+    nearest = [one for one in balancers if one.host == host] or list(balancers)
+    others = [one for one in balancers if one not in nearest]
+    watched = f"max_fails=1 fail_timeout={EDGE_FAIL_TIMEOUT_S}s"
+    return (*(f"{one.seen_from(host)} {watched}" for one in nearest), *(f"{one.seen_from(host)} {watched} backup" for one in others))
+
+
+def _behind(layout: Layout, host: str) -> list[str]:
+    """Who may tell a balancer on `host` what a client's address is: the local edges, or the declared proxies."""
     environment = layout.environment
-    origins = [Upstream(f"phase{number}", (f"{addresses.fixed(environment, number, 'balancer')}:{HTTPS}",)) for number in range(3)]
-    return engine.text("edge.conf.j2", **_shared(layout), origins=origins)
+    found = fixed.edges(environment)
+    if found:
+        return [one.address if one.host == host else roles.inside(environment, one.host) for one in found]
+    declared = [str(network) for network in environment.trusted_proxies]
+    return [*declared, str(environment.network[1])] if declared else []
 
 
-def _shared(layout: Layout) -> dict[str, object]:
+def _shared(layout: Layout, trusted: list[str]) -> dict[str, object]:
     port = layout.environment.listen.https
     return {
         "http": HTTP, "https": HTTPS, "status_port": STATUS_PORT, "ciphers": TLS_CIPHERS,
         "public_port": "" if port == 443 else f":{port}",
         "all_names": " ".join(names.all_domains(layout.platform, layout.environment)),
-        "trusted": _trusted(layout),
+        "trusted": trusted,
         "network": str(layout.environment.network),
         "headers": _headers(layout),
     }  # fmt: skip
-
-
-def _trusted(layout: Layout) -> list[str]:
-    """Who may say what a client's address is: for a phase behind the local edge only the edge; else the declared proxies.
-
-    Connections to a published port reach the container from the network's first address.
-    """
-    environment = layout.environment
-    if layout.layer != "edge" and environment.providers.edge == "local":
-        return [addresses.shared(environment, "edge")]
-    declared = [str(network) for network in environment.trusted_proxies]
-    return [*declared, str(environment.network[1])] if declared else []
 
 
 def _headers(layout: Layout) -> tuple[tuple[str, str], ...]:
     return HEADERS if layout.environment.kind == "local" else (*HEADERS, HSTS)
 
 
-def _upstreams(layout: Layout, facts: Balancer) -> list[Upstream]:
+def _upstreams(layout: Layout, facts: Balancer, host: str) -> list[Upstream]:
     found = []
     for service in layout.phase.workloads:
         for slot in SLOTS:
             servers = tuple(
-                f"{one.address}:{one.port} weight={one.weight} max_fails={facts.max_fails} fail_timeout={facts.fail_timeout_s}s"
+                f"{one.seen_from(host)} weight={one.weight} max_fails={facts.max_fails} fail_timeout={facts.fail_timeout_s}s"
                 for one in layout.of(service, slot)
             )
             found.append(Upstream(f"{service}_{slot}", servers))

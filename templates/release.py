@@ -17,7 +17,7 @@ def spec(
     layout: Layout, version: str, images: Mapping[str, str], secrets: Mapping[str, str], certificate: Certificate, home: Path
 ) -> ReleaseSpec:
     """The release of one layer. `home` is where this machine's own host folder lies."""
-    balancers = tuple(one for one in layout.fixed if one.name == "balancer")
+    balancers = layout.all("balancer")
     used = {one.image for one in layout.fixed} | {layout.platform.services[one.service].image for one in layout.instances}
     return ReleaseSpec(
         stack=layout.stack,
@@ -29,7 +29,7 @@ def spec(
         balancers=tuple(one.host for one in balancers),
         flags=(f"phase{layout.phase.number}",) if layout.layer == "edge" else (),
         ready=_ready(layout),
-        checks={slot: _checks(layout, slot, balancers[0]) for slot in SLOTS} if balancers else {},
+        checks={slot: _checks(layout, slot, balancers) for slot in SLOTS} if balancers else {},
         commands=_commands(layout),
         probes=tuple(probe for balancer in balancers for probe in _probes(layout, balancer)),
         gate=GateLimits(**layout.phase.gate.model_dump()),
@@ -45,14 +45,16 @@ def target(layout: Layout, host: str, home: Path) -> Target:
     )
 
 
-def _checks(layout: Layout, slot: str, asker: Fixed) -> tuple[Check, ...]:
+def _checks(layout: Layout, slot: str, askers: tuple[Fixed, ...]) -> tuple[Check, ...]:
+    """Every load balancer asks every instance, each from its own place."""
     return tuple(
         Check(
             host=one.host, container=names.container(layout, one), asker_host=asker.host, asker=names.container(layout, asker),
-            url=f"http://{one.address}:{one.port}{layout.platform.services[one.service].ready}",
+            url=f"http://{one.seen_from(asker.host)}{layout.platform.services[one.service].ready}",
         )
         for one in layout.instances
         if one.slot == slot
+        for asker in askers
     )  # fmt: skip
 
 

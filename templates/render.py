@@ -14,8 +14,8 @@ from templates.base import Base
 
 def bundles(layout: Layout, images: Mapping[str, str], secrets: Mapping[str, str], certificate: Certificate) -> dict[str, Bundle]:
     """Host → bundle. `images` maps catalogue names to references; `secrets` are those that `templates.secrets.given` names."""
-    values = secret_values.complete(layout, secrets) if layout.instances else {}
-    return {host: _bundle(layout, host, images, values, certificate) for host in layout.hosts}
+    values = {host: secret_values.complete(layout, secrets, host) if layout.instances else {} for host in layout.hosts}
+    return {host: _bundle(layout, host, images, values[host], certificate) for host in layout.hosts}
 
 
 def _bundle(layout: Layout, host: str, images: Mapping[str, str], values: Mapping[str, str], certificate: Certificate) -> Bundle:

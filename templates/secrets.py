@@ -6,35 +6,35 @@ import json
 from collections.abc import Mapping
 
 from environments.model import Environment
-from layout import addresses
+from layout import fixed
 from layout.model import Layout
-from layout.place import MONGO_PORT, REDIS_PORT
-from phases.model import Phase, Platform
+from phases.model import Platform
 
 REDIS_PASSWORD = "REDIS_PASSWORD"  # noqa: S105 - the name of a secret
 
 
 def given(platform: Platform, environment: Environment) -> tuple[str, ...]:
     """Names that the operator or the data layer has to give: all of the platform's but those that follow from the layout."""
-    derived = {"REDIS_CACHE_URL", "REDIS_SESSIONS_URL"}
+    derived = {fixed.redis_url("cache"), fixed.redis_url("sessions")}
     if environment.providers.database == "container":
-        derived.add("MONGO_URL")
+        derived.add(fixed.DATABASE_URL)
     return (*(name for name in platform.secrets if name not in derived), REDIS_PASSWORD)
 
 
-def complete(layout: Layout, secrets: Mapping[str, str]) -> dict[str, str]:
-    """All secrets of the platform's services, the derived ones filled in."""
-    environment, phase = layout.environment, layout.phase
+def complete(layout: Layout, secrets: Mapping[str, str], host: str) -> dict[str, str]:
+    """All secrets of the platform's services as containers on `host` need them, the derived ones filled in."""
+    environment = layout.environment
     values = {name: secrets[name] for name in given(layout.platform, environment)}
-    for kind in phase.redis:
-        values[f"REDIS_{kind.upper()}_URL"] = f"redis://:{values[REDIS_PASSWORD]}@{_redis(environment, phase, kind)}/0"
-    if environment.providers.database == "container":
-        values["MONGO_URL"] = f"mongodb://{addresses.shared(environment, 'mongo')}:{MONGO_PORT}/"
+    wanted = {name for one in layout.instances if one.host == host for name in layout.platform.services[one.service].secrets}
+    for kind in layout.phase.redis:
+        name = fixed.redis_url(kind)
+        if name in wanted:
+            (redis,) = layout.all(f"redis-{kind}")
+            values[name] = f"redis://:{values[REDIS_PASSWORD]}@{redis.seen_from(host)}/0"
+    if fixed.DATABASE_URL in wanted:
+        for database in fixed.database(layout.platform, layout.phases, environment):
+            values[fixed.DATABASE_URL] = f"mongodb://{database.seen_from(host)}/"
     return values
-
-
-def _redis(environment: Environment, phase: Phase, kind: str) -> str:
-    return f"{addresses.fixed(environment, phase.number, f'redis-{kind}')}:{REDIS_PORT}"
 
 
 def redis_auth(secrets: Mapping[str, str]) -> str:
@@ -43,5 +43,6 @@ def redis_auth(secrets: Mapping[str, str]) -> str:
 
 def redis_exporter_passwords(layout: Layout, secrets: Mapping[str, str]) -> str:
     """The exporter's file: address of each Redis → password."""
-    found = {f"redis://{one.address}:{one.port}": secrets[REDIS_PASSWORD] for one in layout.fixed if one.image == "redis"}
+    (here,) = (one.host for one in layout.all("redis-exporter"))
+    found = {f"redis://{one.seen_from(here)}": secrets[REDIS_PASSWORD] for one in layout.fixed if one.image == "redis"}
     return json.dumps(found, indent=1, sort_keys=True)

@@ -29,7 +29,7 @@ def phase(**workloads: dict[str, object]) -> Phase:
 
 
 def placed(number: int = 2, changed: Phase | None = None) -> Layout:
-    return place(LOADED.platform, changed or LOADED.phase(number), LOCAL, f"phase{number}")
+    return place(LOADED.platform, changed or LOADED.phase(number), LOCAL, f"phase{number}", LOADED.phases.values())
 
 
 @settings(max_examples=50, deadline=None)
@@ -37,7 +37,7 @@ def placed(number: int = 2, changed: Phase | None = None) -> Layout:
 def test_addresses_are_unique_and_inside(backends: int, frontends: int) -> None:
     """Whatever the replicas, every container has an address of its own inside the network, and a weight."""
     found = placed(changed=phase(backend={"replicas": backends, "weights": ()}, frontend={"replicas": frontends}))
-    addresses = [one.own_address for one in found.instances] + [one.address for one in found.fixed]
+    addresses = [one.address for one in found.everything]
     assert len(set(addresses)) == len(addresses) == 2 * (backends + frontends) + len(found.fixed)
     network = LOCAL.network
     assert all(network[1] < type(network[1])(address) < network[-1] for address in addresses)
@@ -48,9 +48,7 @@ def test_phases_do_not_meet() -> None:
     layouts = [placed(number) for number in (0, 1, 2)] + [
         place(LOADED.platform, LOADED.phase(2), LOCAL, layer) for layer in ("data", "edge")
     ]
-    addresses = [one.own_address for found in layouts for one in found.instances] + [
-        one.address for found in layouts for one in found.fixed
-    ]
+    addresses = [one.address for found in layouts for one in found.everything]
     assert len(set(addresses)) == len(addresses)
 
 
@@ -85,7 +83,7 @@ def test_our_phases_fit(number: int) -> None:
 
 def test_connections_count_both_slots() -> None:
     """Pools count per process, for both slots: 3 backends x 1 worker x 80 x 2 slots."""
-    assert checks.connections(LOADED.phase(2), placed().instances) == 480
+    assert checks.connections(placed()) == 480
 
 
 def test_declared_ports_are_few() -> None:

@@ -1,4 +1,4 @@
-"""Layouts and releases of Codementee on one machine, with made-up images, secrets and certificate."""
+"""Layouts and releases of Codementee on one machine and on several, with made-up images, secrets and certificate."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ IMAGES = {
 }
 CERTIFICATE = Certificate("CHAIN\n", "CANARY-KEY\n", "AUTHORITY\n")
 LAYERS = [(0, "phase0"), (1, "phase1"), (2, "phase2"), (2, "data"), (2, "edge")]
+OWN = Path(__file__).parents[1] / "layout" / "environments"
 
 
-def layout(phase: int, layer: str) -> Layout:
+def layout(phase: int, layer: str, environment: str = "local") -> Layout:
     loaded = load_platform("codementee", PLATFORMS)
-    return place(loaded.platform, loaded.phase(phase), load_environment("local", ENVIRONMENTS), layer)
+    where = load_environment(environment, OWN if (OWN / f"{environment}.yaml").exists() else ENVIRONMENTS)
+    return place(loaded.platform, loaded.phase(phase), where, layer, loaded.phases.values())
 
 
-def spec(phase: int, layer: str, version: str = "1.0.0", home: Path = Path("/home-of-cmctl")) -> ReleaseSpec:
-    placed = layout(phase, layer)
+def spec(phase: int, layer: str, version: str = "1.0.0", home: Path = Path("/home-of-cmctl"), environment: str = "local") -> ReleaseSpec:
+    placed = layout(phase, layer, environment)
     values = {name: f"CANARY-{name}" for name in secrets.given(placed.platform, placed.environment)}
     return release.spec(placed, version, IMAGES, values, CERTIFICATE, home)
