@@ -84,9 +84,9 @@ def _at(estimate: Estimate, capacity: Capacity, basis: Basis, ratio: Decimal, so
 
 
 def _counted(estimate: Estimate, basis: Basis, live: Denominators | None, declared: Count | None) -> PerUser:
-    measured: Decimal | None = getattr(live, basis) if live is not None else None
-    if measured:
-        return PerUser(basis, measured, estimate.total.per(measured), None, None, f"counted: {live.expressions[basis] if live else ''}")
+    if live is not None and (measured := getattr(live, basis)) is not None:
+        source = f"counted: {live.questions[basis].meaning}"
+        return PerUser(basis, measured, estimate.total.per(measured) if measured else None, None, None, source)
     if declared is None or not declared.low:
         return PerUser(basis, None, None, None, None, "no figure: add `population` to the platform's bill")
     cost = estimate.total.per(declared.typical)
