@@ -13,7 +13,9 @@ import pytest
 import cli
 from costs import capacity
 from costs.live import QUESTIONS
+from loadtests import store
 from tests.costs.figures import measured
+from tests.loadtests.figures import searched
 from tests.monitoring.server import aged, serving, vector
 
 DATA = Path(__file__).parent.parent / "costs" / "data"
@@ -70,6 +72,19 @@ def test_the_stored_capacity_is_used(capsys: pytest.CaptureFixture[str], home: P
     _, out, _ = asked(capsys, "--phase", "2", "--per-user")
     assert "run-7" in out
     assert "$0.0075-$0.0120" in out
+
+
+def test_after_a_load_test_the_run_is_named(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    """What a load test keeps is what the cost of a user rests on: one run without an interval and said to be one, two with it."""
+    store.keep(home, searched("0f3a", (2900, 3000, 3100)))
+    _, out, err = asked(capsys, "--phase", "2", "--per-user")
+    assert "run 0f3a held 3,000 at once" in out
+    assert "one run only, so no interval" in out
+    assert "capacity rests on one run (0f3a): no interval is given" in err
+    store.keep(home, searched("77c1", (2400, 2500, 2600), when="2026-11-22T03:00:00+00:00"))
+    found = document(capsys, "--phase", "2", "--per-user")["denominators"][0]
+    assert found["source"].startswith("run 77c1 and 1 before it held 2,750 at once")
+    assert found["low"] < found["cost"] < found["high"]
 
 
 def test_users_are_counted_where_prometheus_tells(capsys: pytest.CaptureFixture[str], home: Path) -> None:
