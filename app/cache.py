@@ -28,7 +28,7 @@ class Cache:
     def __init__(self, store: Store, ttl_s: dict[str, int], clock: Callable[[], float] = time.monotonic) -> None:
         self._store, self._ttl_s, self._clock = store, ttl_s, clock
         self._local: dict[str, tuple[float, Any]] = {}
-        self._filling: dict[str, asyncio.Future[Any]] = {}
+        self._filling: dict[str, asyncio.Task[Any]] = {}
 
     async def get(self, name: str, parts: tuple[object, ...], fill: Fill) -> Any:
         """The value of `name` for `parts`, from the nearest level that has it."""
@@ -37,26 +37,17 @@ class Cache:
         if kept and kept[0] > self._clock():
             metrics.CACHE.labels(name, "local").inc()
             return kept[1]
-        if wanted in self._filling:
-            return await asyncio.shield(self._filling[wanted])
-        return await self._alone(name, wanted, fill)
+        if wanted not in self._filling:
+            # A task of its own: a client that hangs up ends its request, not the filling that others wait for.
+            task = asyncio.create_task(self._far(name, wanted, fill))
+            self._filling[wanted] = task
+            task.add_done_callback(lambda done: self._filled(wanted, done))
+        return await asyncio.shield(self._filling[wanted])
 
-    async def _alone(self, name: str, wanted: str, fill: Fill) -> Any:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._filling[wanted] = future
-        try:
-            value = await self._far(name, wanted, fill)
-        except BaseException as error:
-            future.set_exception(error)
-            future.exception()
-            raise
-        else:
-            if value:
-                self._keep(wanted, value)
-            future.set_result(value)
-            return value
-        finally:
-            del self._filling[wanted]
+    def _filled(self, wanted: str, done: asyncio.Task[Any]) -> None:
+        del self._filling[wanted]
+        if not done.cancelled() and done.exception() is None and done.result():
+            self._keep(wanted, done.result())
 
     async def _far(self, name: str, wanted: str, fill: Fill) -> Any:
         text = await self._store.ask(self._store.client.get(wanted))

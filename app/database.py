@@ -37,11 +37,12 @@ class Database:
 
 
 def _client(settings: Settings, pool: Pool, name: str) -> AsyncMongoClient[Document]:
+    """Writes are tried again after a failover, as the driver does on its own: it leaves that out where the server is no replica set."""
     metrics.POOL_MAX.labels(name).set(pool.max)
     return AsyncMongoClient(
         settings.mongo_url,
         maxPoolSize=pool.max, minPoolSize=min(pool.min, pool.max), maxIdleTimeMS=pool.idle_ms, waitQueueTimeoutMS=WAIT_MS,
-        serverSelectionTimeoutMS=settings.select_ms, connectTimeoutMS=2_000, socketTimeoutMS=10_000, retryWrites=False,
+        serverSelectionTimeoutMS=settings.select_ms, connectTimeoutMS=2_000, socketTimeoutMS=10_000,
         event_listeners=[_Commands(), _PoolEvents(name)],
     )  # fmt: skip
 

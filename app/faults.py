@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 PROBES = ("/livez", "/readyz", "/metrics")
@@ -54,5 +55,12 @@ class Faulty:
         if not self.faults.status:
             await self.app(scope, receive, send)
             return
+        # The router is not asked any more, and metrics count by route.
+        scope["route"] = _route(scope)
         await send({"type": "http.response.start", "status": self.faults.status, "headers": [(b"content-type", b"application/json")]})
         await send({"type": "http.response.body", "body": b'{"detail":"fault"}'})
+
+
+def _route(scope: Scope) -> BaseRoute | None:
+    """The route that would have answered."""
+    return next((route for route in scope["app"].routes if route.matches(scope)[0] is Match.FULL), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from app import faults, metrics
+from app import faults, metrics, upkeep
 from app.parts import assemble
 from app.routes import auth, bookings, catalog, health, payments
 from app.settings import Settings, load
@@ -53,7 +54,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await catalog.warm(parts)
         except Exception as error:  # noqa: BLE001 - a cold cache is no reason not to start
             log.warning("the cache starts cold: %s", error)
+    keeping = asyncio.create_task(upkeep.forever(parts)) if app.state.settings.service in {"all", "user"} else None
     yield
+    if keeping is not None:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
     await parts.database.close()
     await parts.cache_store.close()
     await parts.session_store.close()

@@ -10,6 +10,12 @@ from commands import cost_checks, cost_decide, options
 
 Book = Annotated[str, typer.Option("--book", envvar="CMCTL_BOOK", help="Price book: seed, list-2026-11, or the path of your own.")]
 Users = Annotated[int | None, typer.Option("--users", "-u", help="Registered users; by default the phase's target.")]
+Prometheus = Annotated[
+    str | None,
+    typer.Option(
+        "--prometheus", envvar="CMCTL_PROMETHEUS", help="Address of the Prometheus that counts users; by default the environment's."
+    ),
+]
 Form = Annotated[str, typer.Option("--format", "-f", help="table, json, csv, markdown, html or openmetrics.")]
 
 group = typer.Typer(help="What a phase costs, what one user costs, when to move.", invoke_without_command=True, no_args_is_help=False)
@@ -24,7 +30,10 @@ def cost(
     book: Book = "seed",
     users: Users = None,
     currency: Annotated[str | None, typer.Option("--currency", help="Currency of the totals, e.g. INR; by default the book's.")] = None,
-    per_user: Annotated[bool, typer.Option("--per-user", help="Every denominator side by side, with the measured capacity.")] = False,
+    per_user: Annotated[
+        bool, typer.Option("--per-user", help="Every denominator side by side: measured capacity, users counted now.")
+    ] = False,
+    prometheus: Prometheus = None,
     form: Form = "table",
     as_json: options.Json = False,
 ) -> None:
@@ -33,7 +42,7 @@ def cost(
         return
     from commands import cost_view
 
-    wish = cost_view.Wish(platform, env, book, users, currency)
+    wish = cost_view.Wish(platform, env, book, users, currency, prometheus)
     if phase is None:
         cost_view.phases(wish, as_json=as_json)
     else:

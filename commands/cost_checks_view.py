@@ -37,7 +37,7 @@ def gate(wish: Wish, asked: Gate, *, as_json: bool) -> None:
     limits = budget.load(asked.budget)
     former = estimated(wish, asked.before, loaded) if asked.before is not None else None
     found = change.compare(former, estimated(wish, asked.phase, loaded))
-    verdict = budget.check(limits, found, for_users(wish, found.after), today())
+    verdict = budget.check(limits, found, for_users(wish, found.after, counted=False), today())
     rows = [(one.name, one.limit, one.value, one.answer, one.evidence) for one in verdict.checks]
     columns = ("limit", "at most", "is", "answer", "evidence")
     if asked.junit:

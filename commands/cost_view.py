@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from commands import ui
@@ -14,6 +14,7 @@ from errors import BadInput, CannotTell
 from phases.load import Loaded, load
 
 if TYPE_CHECKING:
+    from costs.live import Denominators
     from costs.per_user import PerUserReport
 
 
@@ -26,6 +27,7 @@ class Wish:
     book: str
     users: int | None = None
     currency: str | None = None
+    prometheus: str | None = None
 
 
 def today() -> dt.date:
@@ -47,13 +49,29 @@ def _book(wish: Wish) -> books.Book:
     return book.in_currency(wish.currency.upper()) if wish.currency else book
 
 
-def for_users(wish: Wish, one: Estimate) -> PerUserReport:
-    """Costs of one user at the capacity that the last load test of this phase and environment left."""
+def for_users(wish: Wish, one: Estimate, *, counted: bool) -> PerUserReport:
+    """Costs of one user at the capacity that the last load test of this phase and environment left.
+
+    With `counted` the environment's Prometheus is asked who is there; what it does not tell is said in the notes.
+    """
     from costs import capacity
     from costs.per_user import per_user
     from environments.home import home
 
-    return per_user(one, capacity.read(home(), wish.platform, wish.env, one.phase))
+    measured = capacity.read(home(), wish.platform, wish.env, one.phase)
+    live, notes = _counted(wish) if counted else (None, [])
+    found = per_user(one, measured, live)
+    return replace(found, notes=(*found.notes, *notes))
+
+
+def _counted(wish: Wish) -> tuple[Denominators | None, list[str]]:
+    from commands import cost_live
+    from environments import load as environments
+
+    url = cost_live.address(wish.prometheus, environments.load(wish.env))
+    if url is None:
+        return None, [f"nobody was counted: environment {wish.env} names no prometheus_url (or give --prometheus)"]
+    return cost_live.asked(url)
 
 
 def phase(wish: Wish, number: int, *, per_user: bool, form: str) -> None:
@@ -61,11 +79,11 @@ def phase(wish: Wish, number: int, *, per_user: bool, form: str) -> None:
     one = estimated(wish, number)
     forms: dict[str, Callable[[], None]] = {
         "table": lambda: _table(wish, one, per_user=per_user),
-        "json": lambda: _json(wish, one),
+        "json": lambda: _json(wish, one, counted=per_user),
         "csv": lambda: print(report.to_csv(one), end=""),
         "markdown": lambda: print(_markdown(one)),
-        "html": lambda: print(_html(wish, one)),
-        "openmetrics": lambda: print(_openmetrics(wish, one), end=""),
+        "html": lambda: print(_html(wish, one, counted=per_user)),
+        "openmetrics": lambda: print(_openmetrics(wish, one, counted=per_user), end=""),
     }
     if form not in forms:
         raise BadInput(f"--format {form} is not known", why=f"known: {', '.join(forms)}", hint="--format table")
@@ -88,7 +106,7 @@ def _table(wish: Wish, one: Estimate, *, per_user: bool) -> None:
     for name, text in report.summary(one, today()):
         print(f"{f'{name}:':<18}{text}")
     if per_user:
-        found = for_users(wish, one)
+        found = for_users(wish, one, counted=True)
         ui.table(report.PER_USER_COLUMNS, report.per_user_rows(found), right=("users", "a month"))
         if found.used is not None and found.headroom is not None:
             print(f"of the total, {found.used} is used now and {found.headroom} is headroom")
@@ -97,8 +115,8 @@ def _table(wish: Wish, one: Estimate, *, per_user: bool) -> None:
     ui.hint(f"cmctl cost decide --users {one.users.registered:.0f}" if per_user else f"cmctl cost --phase {one.phase} --per-user")
 
 
-def _json(wish: Wish, one: Estimate) -> None:
-    found = for_users(wish, one)
+def _json(wish: Wish, one: Estimate, *, counted: bool) -> None:
+    found = for_users(wish, one, counted=counted)
     ui.emit("cmctl/cost/1", {**report.as_dict(one, today()), "denominators": report.per_user_dict(found), "notes": list(found.notes)})
 
 
@@ -107,16 +125,16 @@ def _markdown(one: Estimate) -> str:
     return f"{report.markdown_table(report.COLUMNS, report.rows(one))}\n\n{facts}"
 
 
-def _html(wish: Wish, one: Estimate) -> str:
+def _html(wish: Wish, one: Estimate, *, counted: bool) -> str:
     from costs import page
 
-    return page.of_estimate(one, for_users(wish, one), today())
+    return page.of_estimate(one, for_users(wish, one, counted=counted), today())
 
 
-def _openmetrics(wish: Wish, one: Estimate) -> str:
+def _openmetrics(wish: Wish, one: Estimate, *, counted: bool) -> str:
     from costs import openmetrics
 
-    return openmetrics.text([(one, for_users(wish, one))])
+    return openmetrics.text([(one, for_users(wish, one, counted=counted))])
 
 
 def phases(wish: Wish, *, as_json: bool) -> None:

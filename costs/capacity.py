@@ -38,18 +38,34 @@ class Held(Entry):
 
 
 class Capacity(Entry):
-    """One measured capacity. `limit` says what stopped the search, `machine` what it ran on, `rps` requests per second at that load."""
+    """One measured capacity. `limit` says what stopped the search, `machine` what it ran on, `rps` requests per second at that load.
+
+    `run` is the last one, `runs` are all that `users` rests on.
+    """
 
     form: Literal["cmctl/capacity/1"] = Field(alias="schema")
     platform: str
     environment: str
     phase: int
     run: str
+    runs: tuple[str, ...] = ()
     when: dt.datetime
     machine: str
     users: Held
     rps: Annotated[float, Field(ge=0)]
     limit: str
+
+    @model_validator(mode="after")
+    def interval_needs_runs(self) -> Capacity:
+        if self.single and len(self.runs) > 1:
+            raise ValueError("several runs give p10, p50 and p90")
+        return self
+
+    @property
+    def named(self) -> str:
+        """`run 0815`, or the last of several: `run 0815 and 2 before it`."""
+        before = len(self.runs) - 1
+        return f"run {self.run}" + (f" and {before} before it" if before > 0 else "")
 
     @property
     def single(self) -> bool:

@@ -6,33 +6,48 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-Query = Callable[[str], float | str | None]
+WINDOW_S = 60.0
 
-# Sessions live for 24 h after their last use, so their number is who was active in a day. A user of the journeys sends a
-# request every 5 s (think times of 2 to 8 s): requests per second × 5 s are users at once (Little's law). How many are
-# registered no metric says: it stays unknown until a platform names an expression of its own.
-EXPRESSIONS: Mapping[str, str] = {
-    "concurrent": "sum(rate(http_requests_total[5m])) * 5",
-    "active": 'sum(redis_db_keys{store="redis-sessions"})',
-    "paying": 'sum(increase(payment_transactions_total{status="paid"}[30d]))',
+
+@dataclass(frozen=True)
+class Question:
+    """How a denominator is counted: an expression that gives one number, and what it means.
+
+    `fresh` is the selector whose newest sample must be at most WINDOW_S old; without it the metric itself says when it ends.
+    """
+
+    expression: str
+    meaning: str
+    fresh: str = ""
+
+
+# A user of the journeys sends a request every 5 s (think times of 2 to 8 s): requests per second × 5 s are users at once
+# (Little's law). The others are counted in the database by each process of the application, once a minute.
+QUESTIONS: Mapping[str, Question] = {
+    "concurrent": Question("sum(rate(http_requests_total[5m])) * 5", "a request every 5 s for each", fresh="http_requests_total"),
+    "registered": Question('max(platform_users{basis="registered"})', "accounts"),
+    "active": Question('max(platform_users{basis="active"})', "seen within a day"),
+    "paying": Question('max(platform_users{basis="paying"})', "paid within 30 days"),
 }
+
+Query = Callable[[Question], float | str | None]
 
 
 @dataclass(frozen=True)
 class Denominators:
-    """Users as the platform counts them now; None where it gives no figure. `expressions` says how each was asked."""
+    """Users as the platform counts them now; None where it gives no figure. `questions` says how each was asked."""
 
     concurrent: Decimal | None
     registered: Decimal | None
     active: Decimal | None
     paying: Decimal | None
-    expressions: Mapping[str, str]
+    questions: Mapping[str, Question]
 
 
-def denominators(query: Query, expressions: Mapping[str, str] = EXPRESSIONS) -> Denominators:
+def denominators(query: Query, questions: Mapping[str, Question] = QUESTIONS) -> Denominators:
     """Each denominator through `query`. No answer, NaN, infinity or a negative number is None, never 0."""
-    found = {name: _number(query(expression)) for name, expression in expressions.items()}
-    return Denominators(found.get("concurrent"), found.get("registered"), found.get("active"), found.get("paying"), expressions)
+    found = {name: _number(query(question)) for name, question in questions.items()}
+    return Denominators(found.get("concurrent"), found.get("registered"), found.get("active"), found.get("paying"), questions)
 
 
 def _number(answer: float | str | None) -> Decimal | None:

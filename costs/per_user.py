@@ -63,7 +63,7 @@ def _provisioned(estimate: Estimate, capacity: Capacity | None) -> PerUser:
     if capacity is None:
         return PerUser("provisioned", None, None, None, None, f"not measured: cmctl loadtest --phase {estimate.phase}")
     ratio = estimate.users.registered / estimate.users.concurrent
-    source = f"run {capacity.run} held {capacity.users.middle:,} at once; {ratio:.3g} registered for each of them (declared)"
+    source = f"{capacity.named} held {capacity.users.middle:,} at once; {ratio:.3g} registered for each of them (declared)"
     return _at(estimate, capacity, "provisioned", ratio, source)
 
 
@@ -71,7 +71,7 @@ def _concurrent(estimate: Estimate, capacity: Capacity | None) -> PerUser:
     if capacity is None:
         users = estimate.users.concurrent
         return PerUser("concurrent", users, estimate.total.per(users), None, None, "the phase's target, not measured")
-    return _at(estimate, capacity, "concurrent", Decimal(1), f"run {capacity.run}, {capacity.environment}, {capacity.when:%Y-%m-%d}")
+    return _at(estimate, capacity, "concurrent", Decimal(1), f"{capacity.named}, {capacity.environment}, {capacity.when:%Y-%m-%d}")
 
 
 def _at(estimate: Estimate, capacity: Capacity, basis: Basis, ratio: Decimal, source: str) -> PerUser:
@@ -84,9 +84,9 @@ def _at(estimate: Estimate, capacity: Capacity, basis: Basis, ratio: Decimal, so
 
 
 def _counted(estimate: Estimate, basis: Basis, live: Denominators | None, declared: Count | None) -> PerUser:
-    measured: Decimal | None = getattr(live, basis) if live is not None else None
-    if measured:
-        return PerUser(basis, measured, estimate.total.per(measured), None, None, f"counted: {live.expressions[basis] if live else ''}")
+    if live is not None and (measured := getattr(live, basis)) is not None:
+        source = f"counted: {live.questions[basis].meaning}"
+        return PerUser(basis, measured, estimate.total.per(measured) if measured else None, None, None, source)
     if declared is None or not declared.low:
         return PerUser(basis, None, None, None, None, "no figure: add `population` to the platform's bill")
     cost = estimate.total.per(declared.typical)

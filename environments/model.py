@@ -19,6 +19,7 @@ Folder = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*){2,}$")]
 User = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
 FilePath = Annotated[str, Field(min_length=1)]
 DomainName = Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")]
+Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$")]
 BackendUrl = Annotated[str, Field(pattern=r"^(file|s3|gs|azblob|https?)://.")]
 KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 
@@ -145,7 +146,10 @@ class Cloudflare(Facts):
 
 
 class Environment(Facts):
-    """Where a phase runs. `network` is the private network of the containers on one host, with room for 256 addresses."""
+    """Where a phase runs. `network` is the private network of the containers on one host, with room for 256 addresses.
+
+    `prometheus_url` is where commands ask for live figures; without one only a local environment's own Prometheus is asked.
+    """
 
     name: Slug
     title: Title
@@ -159,6 +163,7 @@ class Environment(Facts):
     secrets: Secrets
     tls: Tls
     trusted_proxies: tuple[IPv4Network, ...] = ()
+    prometheus_url: Url | None = None
     kube_context: Annotated[str, Field(min_length=1)] | None = None
     atlas: Atlas | None = None
     cloudflare: Cloudflare | None = None

@@ -30,7 +30,10 @@ DEFAULT: list[dict[str, Any]] = [
     {"collection": "time_slots", "keys": ["date", "status"]},
     {"collection": "time_slots", "keys": ["interview_types", "status"]},
     *({"collection": name, "keys": ["id"], "unique": True} for name in UNIQUE_IDS),
+    {"collection": "mocks", "keys": ["booking_id"], "unique": True},
+    {"collection": "link_claims", "keys": ["link_id"], "unique": True},
     {"collection": "sessions", "keys": ["token"], "unique": True},
+    {"collection": "sessions", "keys": ["ends"]},
 ]
 
 

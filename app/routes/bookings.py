@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
+from pymongo.errors import DuplicateKeyError
 
 from app import metrics
-from app.parts import AdminOf, Limit, PartsOf, SessionOf, Skip, new_id, now, page
+from app.parts import AdminOf, Limit, Parts, PartsOf, SessionOf, Skip, new_id, now, page
 
 router = APIRouter()
 Id = Annotated[str, Field(min_length=1, max_length=64)]
@@ -59,21 +60,38 @@ async def every(_: AdminOf, parts: PartsOf, skip: Skip = 0, limit: Limit = 50, s
 
 @router.post("/api/admin/confirm-booking")
 async def confirm(body: Confirmation, known: AdminOf, parts: PartsOf) -> dict[str, Any]:
-    """Give a pending booking its slot and meeting link. 409 when somebody was faster."""
-    link = await parts.database.write.meet_links.find_one({"status": "free"}, {"_id": 0})
-    change = {"status": "confirmed", "slot_id": body.slot_id, "mentor_id": known.user_id, "meet_link": link["url"] if link else None}
-    done = await parts.database.write.booking_requests.update_one({"id": body.booking_id, "status": "pending"}, {"$set": change})
-    if not done.matched_count:
+    """Give a pending booking its slot and a meeting link of its own (null when none is free). 409 when somebody was faster."""
+    write = parts.database.write
+    booking = await write.booking_requests.find_one({"id": body.booking_id, "status": "pending"}, {"_id": 0})
+    if booking is None or not await _interview(parts, booking, known.user_id):
         raise HTTPException(409, "this booking is not pending")
-    await parts.database.write.mocks.insert_one(
-        {
-            "id": new_id("mock"),
-            "booking_id": body.booking_id,
-            "mentor_id": known.user_id,
-            "date": now()[:10],
-            "status": "scheduled",
-            "created_at": now(),
-        }
-    )
+    link = await _link(parts, body.booking_id)
+    change = {"status": "confirmed", "slot_id": body.slot_id, "mentor_id": known.user_id, "meet_link": link}
+    await write.booking_requests.update_one({"id": body.booking_id}, {"$set": change})
     metrics.BOOKINGS.labels("confirmed").inc()
     return {"id": body.booking_id, **change}
+
+
+# Two insert the same unique key and one of them fails: on every database that speaks this protocol, also where a
+# conditional update is a read and a write.
+async def _interview(parts: Parts, booking: dict[str, Any], mentor_id: str) -> bool:
+    """Plan the interview of a booking; False when it has one."""
+    mock = {"id": new_id("mock"), "booking_id": booking["id"], "mentee_id": booking["mentee_id"], "mentor_id": mentor_id}
+    try:
+        await parts.database.write.mocks.insert_one({**mock, "date": now()[:10], "status": "scheduled", "created_at": now()})
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+async def _link(parts: Parts, booking_id: str) -> str | None:
+    """The address of a meeting link that no other booking has; None when all are taken."""
+    write = parts.database.write
+    async for link in write.meet_links.find({"status": "free"}, {"_id": 0}):
+        try:
+            await write.link_claims.insert_one({"link_id": link["id"], "booking_id": booking_id, "created_at": now()})
+        except DuplicateKeyError:
+            continue
+        await write.meet_links.update_one({"id": link["id"]}, {"$set": {"status": "taken"}})
+        return str(link["url"])
+    return None

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import os
+import subprocess
 from collections.abc import Awaitable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -11,8 +16,10 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.mmap_dict import MmapedDict
+from pymongo.errors import ServerSelectionTimeoutError
 
-from app import faults, metrics, passwords, razorpay, settings
+from app import faults, metrics, passwords, razorpay, settings, upkeep
 from app.cache import Cache, key
 
 
@@ -91,6 +98,45 @@ async def test_a_failed_fill_reaches_everybody() -> None:
     assert all(isinstance(answer, ConnectionError) for answer in answers)
 
 
+async def test_a_client_that_hangs_up_takes_nobody_with_it() -> None:
+    """When the request that began to fill a key is cancelled, those who wait for it still get the value, and it is kept."""
+    asked = 0
+
+    async def fill() -> list[str]:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.01)
+        return ["fresh"]
+
+    one = cache(Store())
+    leader, *others = (asyncio.create_task(one.get("companies", (), fill)) for _ in range(4))
+    await asyncio.sleep(0)
+    leader.cancel()
+    assert await asyncio.gather(*others) == [["fresh"]] * 3
+    assert leader.cancelled()
+    assert await one.get("companies", (), fill) == ["fresh"]
+    assert asked == 1
+
+
+async def test_a_filling_that_nobody_waits_for_any_more_is_quiet() -> None:
+    """All who asked hang up and the database fails: no error is left over, and the next one asks again."""
+    asked = 0
+
+    async def broken() -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)
+        raise ConnectionError("gone")
+
+    one = cache(Store())
+    for _ in range(2):
+        alone = asyncio.create_task(one.get("companies", (), broken))
+        await asyncio.sleep(0)
+        alone.cancel()
+        await asyncio.sleep(0.005)
+    assert asked == 2
+
+
 @given(st.text(max_size=10), st.text(max_size=10), st.text(max_size=10), st.text(max_size=10))
 def test_keys_are_stable_and_apart(a: str, b: str, c: str, d: str) -> None:
     """Different parts have different keys, the same parts the same key."""
@@ -105,7 +151,7 @@ def test_settings_list_every_problem() -> None:
         assert part in str(caught.value)
 
 
-def measured() -> FastAPI:
+def measured(wrong: faults.Faults | None = None) -> FastAPI:
     app = FastAPI()
 
     @app.get("/things/{name}")
@@ -114,10 +160,10 @@ def measured() -> FastAPI:
             raise ZeroDivisionError
         return name
 
-    @app.get("/livez")
-    async def livez() -> str:
-        return "ok"
-
+    for probe in ("/livez", "/health", "/api/health"):
+        app.add_api_route(probe, lambda: "ok")
+    if wrong is not None:
+        app.add_middleware(faults.Faulty, faults=wrong)
     app.add_middleware(metrics.Measured, headers=((b"x-slot", b"blue"),))
     return app
 
@@ -134,13 +180,54 @@ async def test_metrics_count_routes_and_exceptions() -> None:
         good = await client.get("/things/a", headers={"X-Request-ID": "r1"})
         await client.get("/things/broken")
         await client.get("/nothing")
-        await client.get("/livez")
+        for probe in ("/livez", "/health", "/api/health"):
+            assert (await client.get(probe)).status_code == 200
     assert counted("200", "/things/{name}") == before["200"] + 1
     assert counted("500", "/things/{name}") == before["500"] + 1
     assert counted("404", "unmatched") >= 1
-    assert b'route="/livez"' not in metrics.exposition()
+    assert not any(f'route="{probe}"'.encode() in metrics.exposition() for probe in ("/livez", "/health", "/api/health"))
     assert (good.headers["x-slot"], good.headers["x-request-id"]) == ("blue", "r1")
     assert float(good.headers["x-process-time"]) >= 0
+
+
+async def test_a_fault_counts_for_its_route() -> None:
+    """A status put in on purpose counts for the route that it hits, so that the alert names it; nowhere else is unmatched."""
+    transport = httpx.ASGITransport(measured(faults.Faults(status=503)))
+    before = counted("503", "/things/{name}"), counted("503", "unmatched")
+    async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+        assert (await client.get("/things/a")).status_code == 503
+        assert (await client.get("/nowhere")).status_code == 503
+    assert (counted("503", "/things/{name}"), counted("503", "unmatched")) == (before[0] + 1, before[1] + 1)
+
+
+def test_a_dead_worker_leaves_no_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker that is gone had checked out does not count any more; what a living one has does, and counters stay."""
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    names = [f"gauge_livesum_{dead.pid}.db", f"gauge_livesum_{os.getpid()}.db", f"counter_{dead.pid}.db"]
+    for name in names:
+        MmapedDict(str(tmp_path / name)).close()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    metrics.exposition()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
+
+
+class Gone:
+    """A database that is away."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ServerSelectionTimeoutError(name)
+
+
+async def test_users_that_cannot_be_counted_are_unknown() -> None:
+    """While the database is away the counts are no numbers, and the process goes on."""
+    metrics.USERS.labels("active").set(5)
+    parts = SimpleNamespace(database=Gone(), settings=None)
+    task = asyncio.create_task(upkeep.forever(parts))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    assert not task.done()
+    assert math.isnan(metrics.USERS.labels("active")._value.get())
+    task.cancel()
 
 
 def test_buckets_hold_every_limit() -> None:

@@ -12,13 +12,19 @@ import pytest
 
 import cli
 from costs import capacity
+from costs.live import QUESTIONS
+from loadtests import store
 from tests.costs.figures import measured
+from tests.loadtests.figures import searched
+from tests.monitoring.server import aged, serving, vector
 
 DATA = Path(__file__).parent.parent / "costs" / "data"
 
 
 @pytest.fixture(autouse=True)
-def home(private_home: Path) -> Path:
+def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test asks a Prometheus that happens to run here: nothing listens on port 1."""
+    monkeypatch.setenv("CMCTL_PROMETHEUS", "http://127.0.0.1:1")
     return private_home
 
 
@@ -54,14 +60,84 @@ def test_all_phases(capsys: pytest.CaptureFixture[str]) -> None:
     assert [one["per_user"] for one in document(capsys)["phases"]] == ["0.0970", "0.0155", "0.0100", "0.0150"]
 
 
-def test_the_stored_capacity_is_used(capsys: pytest.CaptureFixture[str], home: Path) -> None:
-    """After a load test the cost of one user is at the measured capacity, and the text says of which run."""
+def stored(home: Path, **users: int) -> None:
     record = capacity.path(home, "codementee", "local", 2)
     record.parent.mkdir(parents=True)
-    record.write_text(measured(p10=2500, p50=3000, p90=4000).model_dump_json(by_alias=True))
+    record.write_text(measured(**users).model_dump_json(by_alias=True))
+
+
+def test_the_stored_capacity_is_used(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    """After a load test the cost of one user is at the measured capacity, and the text says of which run."""
+    stored(home, p10=2500, p50=3000, p90=4000)
     _, out, _ = asked(capsys, "--phase", "2", "--per-user")
     assert "run-7" in out
     assert "$0.0075-$0.0120" in out
+
+
+def test_after_a_load_test_the_run_is_named(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    """What a load test keeps is what the cost of a user rests on: one run without an interval and said to be one, two with it."""
+    store.keep(home, searched("0f3a", (2900, 3000, 3100)))
+    _, out, err = asked(capsys, "--phase", "2", "--per-user")
+    assert "run 0f3a held 3,000 at once" in out
+    assert "one run only, so no interval" in out
+    assert "capacity rests on one run (0f3a): no interval is given" in err
+    store.keep(home, searched("77c1", (2400, 2500, 2600), when="2026-11-22T03:00:00+00:00"))
+    found = document(capsys, "--phase", "2", "--per-user")["denominators"][0]
+    assert found["source"].startswith("run 77c1 and 1 before it held 2,750 at once")
+    assert found["low"] < found["cost"] < found["high"]
+
+
+def test_users_are_counted_where_prometheus_tells(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    """What Prometheus counts is divided by; what it does not know stays declared, and the text says so."""
+    stored(home, p10=2500, p50=3000, p90=4000)
+    with serving() as prometheus:
+        for basis, value in (("concurrent", "600"), ("registered", "812"), ("paying", "0")):
+            prometheus.answers[QUESTIONS[basis].expression] = (200, vector(({}, value)))
+        aged(prometheus, "http_requests_total", vector(({}, "3")))
+        code, out, err = asked(capsys, "--phase", "2", "--per-user", "--prometheus", prometheus.url)
+        found = document(capsys, "--phase", "2", "--per-user", "--prometheus", prometheus.url)
+        before = len(prometheus.asked)
+        document(capsys, "--phase", "2", "--prometheus", prometheus.url)
+        assert len(prometheus.asked) == before
+    assert code == 0
+    assert "$100 is used now and $400 is headroom" in out
+    assert 'not counted: max(platform_users{basis="active"}) matches nothing' in err
+    rows = {row["basis"]: row for row in found["denominators"]}
+    assert (rows["registered"]["users"], rows["registered"]["source"]) == ("812", "counted: accounts")
+    assert (rows["paying"]["users"], rows["paying"]["cost"]) == ("0", None)
+    assert "assumed" in rows["active"]["source"]
+
+
+def test_old_figures_do_not_count(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    """A rate without new samples is not taken for the users that are there now."""
+    stored(home, p10=2500, p50=3000, p90=4000)
+    with serving() as prometheus:
+        prometheus.answers[QUESTIONS["concurrent"].expression] = (200, vector(({}, "600")))
+        aged(prometheus, "http_requests_total", vector(({}, "240")))
+        code, out, err = asked(capsys, "--phase", "2", "--per-user", "--prometheus", prometheus.url)
+    assert code == 0
+    assert "headroom" not in out
+    assert "too old: the newest sample of http_requests_total is 240 s old" in err
+
+
+def test_nobody_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without Prometheus the declared figures stand, one note says why; an environment without one says what to add; a typo is exit 2."""
+    code, _, err = asked(capsys, "--phase", "2", "--per-user")
+    assert code == 0
+    assert err.count("http://127.0.0.1:1: nothing answers there") == 1
+    assert asked(capsys, "--phase", "2", "--per-user", "--prometheus", "prometheus:9090")[0] == 2
+
+
+def test_an_environment_names_its_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option comes first, then the environment's file, then the port that a local one opens; elsewhere there is none."""
+    from commands.cost_live import address
+    from environments.load import load
+
+    local, lab = load("local"), load("lab")
+    assert address(None, local) == "http://127.0.0.1:9090"
+    assert address(None, lab) is None
+    assert address(None, lab.model_copy(update={"prometheus_url": "https://p.example"})) == "https://p.example"
+    assert address("http://other:1", local) == "http://other:1"
 
 
 def test_a_missing_price(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,12 @@ from tests.costs.figures import LOADED, SEED, measured
 
 SECOND = estimate(LOADED, 2, SEED)
 HELD = measured(p10=2500, p50=3000, p90=4000)
+
+
+def counted(**answers: Any) -> live.Denominators:
+    """What the platform answers by basis; nothing for the others."""
+    by_question = {live.QUESTIONS[basis]: answer for basis, answer in answers.items()}
+    return live.denominators(by_question.get)
 
 
 def test_four_denominators_side_by_side() -> None:
@@ -59,7 +66,7 @@ def test_nothing_measured_is_said() -> None:
 
 def test_used_and_headroom_are_apart() -> None:
     """Of the total, what present users use and what stands ready add up to it."""
-    now = live.denominators({"c": 600, "a": 900}.get, {"concurrent": "c", "active": "a"})
+    now = counted(concurrent=600, active=900)
     found = per_user(SECOND, HELD, now)
     assert found.used is not None
     assert found.headroom is not None
@@ -67,9 +74,21 @@ def test_used_and_headroom_are_apart() -> None:
     assert found.row("active").users == 900
 
 
+def test_counted_users_take_the_place_of_declared_ones() -> None:
+    """A counted figure is divided by as it is; counted zero has no cost for each, and is not the declared figure either."""
+    now = counted(registered="812", paying=0)
+    found = per_user(SECOND, HELD, now)
+    registered, paying, active = (found.row(basis) for basis in ("registered", "paying", "active"))
+    assert (registered.users, registered.source) == (812, "counted: accounts")
+    assert registered.cost is not None
+    assert shown_unit(registered.cost) == "$0.6158"
+    assert (paying.users, paying.cost, paying.source) == (0, None, "counted: paid within 30 days")
+    assert "assumed" in active.source
+
+
 def test_more_users_than_measured_capacity() -> None:
     """More present users than were ever measured: no headroom, and a note."""
-    found = per_user(SECOND, HELD, live.denominators({"c": 5000}.get, {"concurrent": "c"}))
+    found = per_user(SECOND, HELD, counted(concurrent=5000))
     assert found.headroom is not None
     assert found.headroom.amount == 0
     assert any("no headroom" in note for note in found.notes)
@@ -85,7 +104,7 @@ def test_a_target_beyond_the_measurement_is_said() -> None:
 @pytest.mark.parametrize("answer", [None, "NaN", "+Inf", -1, "none"])
 def test_a_metric_without_a_value_is_unknown(answer: object) -> None:
     """No answer, NaN, infinity, negative numbers and text are unknown, never 0."""
-    found = live.denominators(lambda _: answer, {"concurrent": "c"})  # type: ignore[arg-type,return-value]
+    found = counted(concurrent=answer)
     assert found.concurrent is None
     assert found.registered is None
 

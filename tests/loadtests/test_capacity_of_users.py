@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costs.capacity import read
+from costs.capacity import Capacity, read
 from loadtests import capacity, conclude, hunt, store
 from loadtests.result import CapacityResult, Machine, Verdict
 from loadtests.stations import station
 from tests.loadtests import imitation
+from tests.loadtests.figures import searched
 
 MACHINE = Machine(text="2 cores, 8 GB, this machine", fingerprint="0123456789ab")
 
@@ -122,10 +123,57 @@ def test_what_is_kept_is_what_costs_read(answer: CapacityResult, tmp_path: Path)
     record = read(tmp_path, "imitation", "local", 1)
     assert record is not None
     assert answer.users_p10_p50_p90 is not None
-    assert record.users.middle == answer.users_p10_p50_p90[1]
+    assert record.users.single == answer.users_p10_p50_p90[1]
     assert "p95 over 200 ms, CPU of backend-1 used up" in record.limit
     assert len(written) == 2
     assert list(store.history(tmp_path, "imitation", "local", 1)) == [answer]
+
+
+def kept(home: Path, *results: CapacityResult) -> Capacity:
+    for number, one in enumerate(results):
+        store.keep(home, one.model_copy(update={"when": f"2026-11-21T0{number}:00:00+00:00"}))
+    found = read(home, "codementee", "local", 2)
+    assert found is not None
+    return found
+
+
+def test_one_run_gives_no_interval(tmp_path: Path) -> None:
+    """One run is one figure; a second of the same kind makes quantiles that hold what each leaves open and how they differ."""
+    first, second = searched("one", (2900, 3000, 3100)), searched("two", (2400, 2500, 2600))
+    alone = kept(tmp_path, first)
+    assert (alone.users.single, alone.users.p10, alone.named) == (3000, None, "run one")
+    both = kept(tmp_path, first, second)
+    assert (both.users.p10, both.users.p50, both.users.p90) == (2450, 2750, 3050)
+    assert both.named == "run two and 1 before it"
+
+
+@pytest.mark.parametrize("change", [{"version": "2.0.0"}, {"verdict": Verdict.FAIL}, {"machine": Machine(text="8 cores", fingerprint="g")}])
+def test_runs_of_something_else_do_not_count(tmp_path: Path, change: dict[str, object]) -> None:
+    """Another version, another machine, and a run without an answer say nothing about the last one."""
+    other = searched("old", (900, 1000, 1100)).model_copy(update=change)
+    assert kept(tmp_path, other, searched("new", (2900, 3000, 3100))).users.single == 3000
+
+
+def test_the_oldest_runs_are_forgotten(tmp_path: Path) -> None:
+    """Ten runs count at most, the last ones."""
+    runs = [
+        searched(f"r{number}", (number, number, number)).model_copy(update={"when": f"2026-11-{number:02d}"}) for number in range(1, 13)
+    ]
+    for one in runs:
+        store.keep(tmp_path, one)
+    found = read(tmp_path, "codementee", "local", 2)
+    assert found is not None
+    assert (found.runs[0], found.runs[-1], len(found.runs)) == ("r3", "r12", 10)
+
+
+@given(st.lists(st.tuples(*[st.integers(1, 10**6)] * 3).map(lambda counts: tuple(sorted(counts))), min_size=1, max_size=12))
+def test_every_record_is_one_that_costs_read(found: list[tuple[int, int, int]]) -> None:
+    """Whatever runs found, the record passes the reader's rules and stays within what they found."""
+    results = [searched(f"r{number}", users) for number, users in enumerate(found)]
+    document = store.record(results[-1], results[:-1])
+    held = Capacity.model_validate(document).users
+    counted = [count for users in found[-10:] for count in users]
+    assert min(counted) <= (held.p10 or held.middle) <= held.middle <= (held.p90 or held.middle) <= max(counted)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.FAIL])
