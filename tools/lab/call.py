@@ -1,0 +1,33 @@
+"""Programs of this machine that must succeed."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+from errors import CmctlError, Unreachable
+from tools.machine import Answer
+
+LIMIT_S = 30
+
+
+def ask(argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = LIMIT_S) -> Answer:
+    """What a program says, however it ends; code 127 when it is not there and 124 when it did not end in time."""
+    try:
+        done = subprocess.run(argv, input=stdin or "", capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
+    except FileNotFoundError:
+        return Answer(127, err=f"{argv[0]}: no such program")
+    except subprocess.TimeoutExpired:
+        return Answer(124, err=f"{argv[0]} did not end within {timeout_s:g} s")
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def must(argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = LIMIT_S, what: str = "") -> str:
+    """Stdout of a program that must end with 0. Raises Unreachable when it is not installed, CmctlError with its last lines else."""
+    answer = ask(argv, stdin=stdin, timeout_s=timeout_s)
+    if answer.code == 127:
+        raise Unreachable(f"{argv[0]} is not installed", why="the lab needs it", hint="sudo cmctl lab up installs it on Debian and Ubuntu")
+    if answer.code:
+        tail = "\n".join((answer.err or answer.out).strip().splitlines()[-8:])
+        raise CmctlError(what or f"{' '.join(argv[:4])} failed", why=tail or f"exit {answer.code}", hint="cmctl lab status")
+    return answer.out
