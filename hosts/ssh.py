@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import re
 import shlex
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import asyncssh
@@ -51,12 +51,16 @@ NO_PROGRAM = "timeout: failed to run command"
 class SshConnection:
     """One host. Raises one of hosts/ssh_errors.py; a cancelled call ends its program there."""
 
-    def __init__(self, name: str, target: Target) -> None:
+    def __init__(self, name: str, target: Target, own: Link | None = None) -> None:
         self.name = name
         self._target = target
+        self._own = own
+
+    def _way(self) -> Link:
+        return self._own or link(self.name, self._target)
 
     async def run(self, argv: Sequence[str], *, stdin: bytes | None = None, timeout_s: float = 60) -> Completed:
-        way = link(self.name, self._target)
+        way = self._way()
         size = "-" if stdin is None else str(len(stdin))
         async with way.sessions:
             process = await self._start(way, ["sh", "-c", RUN, "run", f"{timeout_s + GRACE_S:g}", size, *argv])
@@ -139,6 +143,16 @@ class SshConnection:
             f"the connection to {self.name} was lost while {program} ran",
             why=f"{why}; it may go on there until its limit", hint="run the same command again: it goes on from where this one stopped",
         )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def fresh(name: str, target: Target) -> AsyncIterator[SshConnection]:
+    """A connection of its own, closed at the end: it proves that the way in is open now, whatever older connections say."""
+    own = link(name, target, shared=False)
+    try:
+        yield SshConnection(name, target, own)
+    finally:
+        await own.close()
 
 
 async def _process(connection: asyncssh.SSHClientConnection, line: str) -> asyncssh.SSHClientProcess[bytes]:

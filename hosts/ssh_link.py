@@ -56,6 +56,14 @@ class Link:
                 self._keeper = asyncio.create_task(_keep(self._connection))
             return self._connection
 
+    async def close(self) -> None:
+        """End the connection, and that of a jump host that only this link uses."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._door is not None:
+            await self._door.close()
+
     async def _open(self) -> asyncssh.SSHClientConnection:
         tunnel = await self._door.opened() if self._door else None
         attempts = 1 if time.monotonic() - self._given_up < GIVEN_UP_S else ATTEMPTS
@@ -127,9 +135,9 @@ async def _keep(connection: asyncssh.SSHClientConnection) -> None:
         connection.abort()
 
 
-def link(name: str, target: Target) -> Link:
-    """The machine's one link in the running event loop."""
-    links = _LINKS.setdefault(asyncio.get_running_loop(), {})
+def link(name: str, target: Target, *, shared: bool = True) -> Link:
+    """The machine's one link in the running event loop; or one that nobody else uses."""
+    links = _LINKS.setdefault(asyncio.get_running_loop(), {}) if shared else {}
     login = Login(**{field: getattr(target, field) for field in Login.model_fields})
     door = links.setdefault((target.jump, None), Link(f"{name}'s jump host", target.jump, None)) if target.jump else None
     return links.setdefault((login, target.jump), Link(name, login, door))

@@ -11,14 +11,15 @@ import pytest
 
 from hosts import ssh_link
 from hosts.fleet import connect, each
-from hosts.ssh import SshConnection
+from hosts.ssh import SshConnection, fresh
 from hosts.ssh_errors import KeyChanged, Lost, Refused
 from layout.release import Login
 from tests.hosts.sshd import Server, serving
 
 
 async def test_one_connection_is_reused(tmp_path: Path) -> None:
-    """However often a stack's hosts are connected to in one command, a machine is logged in to once, and runs at most 8 programs at a time."""
+    """However often a stack's hosts are connected to in one command, a machine is logged in to once, and runs at most 8
+    programs at a time."""
     async with serving() as server:
         for _ in range(3):
             hosts = connect("stack", {"a": server.target(tmp_path)})
@@ -28,15 +29,12 @@ async def test_one_connection_is_reused(tmp_path: Path) -> None:
 
 
 async def test_machines_are_worked_on_at_once(tmp_path: Path) -> None:
-    """Four machines that need 0.3 s each take together hardly longer than one."""
+    """Four machines that need 0.5 s each take together hardly longer than one."""
     async with serving() as one, serving() as two, serving() as three, serving() as four:
-        targets = {
-            f"h{number}": server.target(tmp_path)
-            for number, server in enumerate((one, two, three, four))
-        }
+        targets = {f"h{number}": server.target(tmp_path) for number, server in enumerate((one, two, three, four))}
         begun = time.monotonic()
-        await each(connect("stack", targets), lambda host: host.connection.run(["sleep", "0.3"]))
-        assert time.monotonic() - begun < 0.9
+        await each(connect("stack", targets), lambda host: host.connection.run(["sleep", "0.5"]))
+        assert time.monotonic() - begun < 1.8
 
 
 def test_the_connection_ends_with_the_loop(tmp_path: Path) -> None:
@@ -48,6 +46,19 @@ def test_the_connection_ends_with_the_loop(tmp_path: Path) -> None:
             return len(server.connections)
 
     assert [asyncio.run(command()) for _ in range(2)] == [1, 1]
+
+
+async def test_a_fresh_connection_asks_the_machine_anew(tmp_path: Path) -> None:
+    """Beside the shared connection another one logs in by itself and is gone afterwards; the shared one goes on."""
+    async with serving() as server:
+        host = SshConnection("a", server.target(tmp_path))
+        await host.run(["true"])
+        async with fresh("a", server.target(tmp_path)) as other:
+            assert (await other.run(["echo", "in"])).stdout == "in\n"
+        assert len(server.connections) == 2
+        await server.connections[1].wait_closed()
+        assert (await host.run(["echo", "in"])).stdout == "in\n"
+        assert len(server.connections) == 2
 
 
 async def test_through_a_jump_host(tmp_path: Path) -> None:
