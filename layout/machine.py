@@ -7,12 +7,13 @@ difference the other way round. Maps hold only what cmctl looks after: anything 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from environments.model import Environment
 from layout import machine_files as files
+from layout.openings import Opening
 
 ANYONE = "anyone"
 CLOSED = "closed"
@@ -54,7 +55,7 @@ SYSCTL_NET = {
 SYSCTL_KERNEL = {"fs.inotify.max_user_instances": "512", "kernel.panic": "10", "vm.overcommit_memory": "1", "vm.swappiness": "10"}
 SWAP_MB = 2048
 SERVICES = ("docker", "fail2ban", "journald", "ssh", "time-sync", "unattended-upgrades")
-LAB_SERVICES = ("docker", "ssh")
+LAB_SERVICES = ("docker", "fail2ban", "journald", "ssh", "unattended-upgrades")
 
 
 class Part(BaseModel):
@@ -97,25 +98,10 @@ class Machine(Part):
     swap_mb: int | None = None
 
 
-class Opening(Protocol):
-    """A port that others than the machine itself may reach. `sources`: addresses or networks; none means anyone."""
-
-    @property
-    def host(self) -> str: ...
-    @property
-    def port(self) -> int: ...
-    @property
-    def protocol(self) -> str: ...
-    @property
-    def sources(self) -> tuple[str, ...]: ...
-    @property
-    def why(self) -> str: ...
-
-
 def machine(platform: str, environment: Environment, host: str, openings: Iterable[Opening]) -> Machine:
     """How the machine `host` of an environment has to be, for everything the platform places on it.
 
-    A lab's hosts share one kernel and have no init system: swap, kernel-wide settings and timers are left out there.
+    A lab's hosts share one kernel and one clock: swap, kernel-wide settings and time are left out there.
     """
     facts = environment.hosts[host]
     lab = environment.kind == "lab"
@@ -130,10 +116,17 @@ def machine(platform: str, environment: Environment, host: str, openings: Iterab
         firewall=firewall(facts.port, (one for one in openings if one.host == host)),
         sshd=SSHD | {"permitrootlogin": "no" if facts.user != "root" else "prohibit-password"},
         sysctl=sysctl,
-        files=files.all_files(platform, f"{environment.name}/{host}", sysctl),
+        files=files.all_files(platform, f"{environment.name}/{host}", sysctl, _trusted(environment)),
         services=dict.fromkeys(LAB_SERVICES if lab else SERVICES, RUNNING),
         swap_mb=None if lab else SWAP_MB,
     )
+
+
+def _trusted(environment: Environment) -> tuple[str, ...]:
+    """Who is never banned: the environment's own hosts; in a lab also this machine, which logs in wrongly on purpose."""
+    hosts = {str(one.address) for one in environment.hosts.values()}
+    here = {str(network) for network in environment.trusted_proxies} if environment.kind == "lab" else set()
+    return tuple(sorted(hosts | here))
 
 
 def _directories(platform: str, folder: str) -> dict[str, Directory]:

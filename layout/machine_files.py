@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 # The machine's own note of who it belongs to; a machine that two environments name is refused.
 OWNER = "/etc/cmctl/environment"
@@ -18,6 +18,7 @@ maxretry = 5
 findtime = 10m
 bantime = 1h
 bantime.increment = true
+ignoreip = 127.0.0.0/8 ::1 {trusted}
 """
 JOURNAL_TEXT = """[Journal]
 SystemMaxUse=500M
@@ -32,12 +33,12 @@ Unattended-Upgrade::Automatic-Reboot "false";
 """
 
 
-def all_files(platform: str, owner: str, sysctl: Mapping[str, str]) -> dict[str, str]:
-    """Path → text. `owner` is `environment/host`."""
+def all_files(platform: str, owner: str, sysctl: Mapping[str, str], trusted: Iterable[str]) -> dict[str, str]:
+    """Path → text. `owner` is `environment/host`; addresses in `trusted` are never banned."""
     return {
         OWNER: f"{platform}/{owner}\n",
         SYSCTL: "".join(f"{key} = {value}\n" for key, value in sorted(sysctl.items())),
-        JAIL: JAIL_TEXT,
+        JAIL: JAIL_TEXT.format(trusted=" ".join(trusted)),
         JOURNAL: JOURNAL_TEXT,
         UPGRADES: UPGRADES_TEXT,
         f"/etc/logrotate.d/{platform}": logrotate(platform),
