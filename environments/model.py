@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections import Counter
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from documents import broken
+from environments.ssh import Jump, Login, Port, check_reached
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
-Port = Annotated[int, Field(gt=0, lt=65536, strict=True)]
 Folder = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*){2,}$")]
-User = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
 FilePath = Annotated[str, Field(min_length=1)]
 DomainName = Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$")]
 BackendUrl = Annotated[str, Field(pattern=r"^(file|s3|gs|azblob|https?)://.")]
-KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 
 
 class Facts(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-class Host(Facts):
+class Host(Login):
     """One machine. `address` is what others reach it by; `roles` are the phases' role names it may play, in every phase.
 
     `private` is its address in a network that only the environment's hosts share: what they call each other by, if there is one.
 
     `root` is cmctl's own folder on it; without one, a folder under cmctl's home for this machine, /var/lib/cmctl for others.
-    An ssh host's key is pinned: by `host_key`, or by `known_hosts`, a file in OpenSSH's form (a relative path lies under
-    cmctl's home: the lab writes one when it makes its hosts).
+    `jump` names another ssh host, or an entry of `jumps`, that it is reached through.
     """
 
     connection: Literal["local", "ssh"]
@@ -43,25 +38,12 @@ class Host(Facts):
     private: IPv4Address | None = None
     roles: Annotated[tuple[Slug, ...], Field(min_length=1)]
     root: Folder | None = None
-    user: User = "deploy"
-    port: Port = 22
-    host_key: str | None = None
-    known_hosts: FilePath | None = None
+    jump: Slug | None = None
 
     @model_validator(mode="after")
     def key_is_pinned(self) -> Host:
-        if self.connection == "ssh" and not (self.host_key or self.known_hosts):
-            raise broken("an ssh host needs host_key, the line that ssh-keyscan prints for it, or known_hosts, a file of such lines")
-        if self.host_key and self.known_hosts:
-            raise broken("host_key and known_hosts cannot both hold: two files of keys would be two truths", "known_hosts")
+        check_reached("an ssh host", self.connection, self, self.address, self.jump)
         return self
-
-    @field_validator("host_key")
-    @classmethod
-    def is_a_key(cls, line: str | None) -> str | None:
-        if line is not None and not _holds_a_key(line):
-            raise ValueError("is no `ADDRESS TYPE KEY` line of ssh-keyscan")
-        return line
 
 
 class Listen(Facts):
@@ -158,6 +140,7 @@ class Environment(Facts):
     listen: Listen
     network: IPv4Network
     hosts: Annotated[dict[Slug, Host], Field(min_length=1)]
+    jumps: dict[Slug, Jump] = {}
     providers: Providers
     state: State = State()
     secrets: Secrets
@@ -188,22 +171,27 @@ class Environment(Facts):
         return self
 
     @model_validator(mode="after")
+    def jumps_are_there(self) -> Environment:
+        doors = {**self.jumps, **{name: host for name, host in self.hosts.items() if host.connection == "ssh"}}
+        for name in self.jumps:
+            if name in self.hosts:
+                raise broken("is a host's name too", "jumps", name)
+            self.jumps[name].check_pinned("a jump host", str(self.jumps[name].address))
+        for name, host in self.hosts.items():
+            if host.jump and (host.jump not in doors or host.jump == name):
+                raise broken(f"{host.jump} is no other ssh host and no entry of jumps", "hosts", name, "jump")
+            if host.jump and host.jump in self.hosts and self.hosts[host.jump].jump:
+                raise broken(f"{host.jump} is itself reached through another: one jump is the most", "hosts", name, "jump")
+        return self
+
+    def door(self, host: str) -> Host | Jump | None:
+        """What a host is reached through, if anything."""
+        jump = self.hosts[host].jump
+        return None if jump is None else self.jumps.get(jump) or self.hosts[jump]
+
+    @model_validator(mode="after")
     def not_everybody_is_trusted(self) -> Environment:
         for index, network in enumerate(self.trusted_proxies):
             if network.prefixlen == 0:
                 raise broken("lets anybody say what his address is: limits per client would hold nobody", "trusted_proxies", index)
         return self
-
-
-def _holds_a_key(line: str) -> bool:
-    """Whether a line reads `ADDRESS TYPE KEY [comment]`, and the key is of the type it says."""
-    parts = line.split()
-    if len(parts) < 3 or parts[1] not in KEY_TYPES:
-        return False
-    try:
-        blob = base64.b64decode(parts[2], validate=True)
-    except binascii.Error:
-        return False
-    size = int.from_bytes(blob[:4], "big")
-    inside = blob[4 : 4 + size].decode("ascii", "replace")
-    return inside == parts[1] and len(blob) > 4 + size

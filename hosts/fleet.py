@@ -14,6 +14,8 @@ from errors import Unreachable
 from hosts.connection import Connection
 from hosts.local import LocalConnection
 from hosts.paths import Paths
+from hosts.ssh import SshConnection
+from hosts.ssh_errors import together
 from layout.release import Target
 
 Value = TypeVar("Value")
@@ -30,14 +32,15 @@ class Host:
 
 
 def connect(stack: str, targets: Mapping[str, Target]) -> dict[str, Host]:
-    """Name → host, in sorted order. Raises Unreachable for a kind of connection that is not there."""
+    """Name → host, in sorted order. A machine is connected to when something first runs on it, all machines at once."""
     return {name: _host(name, stack, targets[name]) for name in sorted(targets)}
 
 
 def _host(name: str, stack: str, target: Target) -> Host:
-    if target.connection != "local":
-        raise Unreachable(f"host {name}: connections by {target.connection} are not there yet", hint="use --env local")
-    return Host(name, LocalConnection(name), Paths(target.root, stack), local_compose())
+    paths = Paths(target.root, stack)
+    if target.connection == "local":
+        return Host(name, LocalConnection(name), paths, local_compose())
+    return Host(name, SshConnection(name, target), paths, ("docker", "compose"))
 
 
 def local_compose() -> tuple[str, ...]:
@@ -48,9 +51,13 @@ def local_compose() -> tuple[str, ...]:
 
 
 async def each(hosts: Mapping[str, Host], work: Callable[[Host], Awaitable[Value]]) -> dict[str, Value]:
-    """Run `work` on all hosts at once; the first failure is raised after all have ended, so that nothing goes on unseen."""
+    """Run `work` on all hosts at once; failures are raised after all have ended, so that nothing goes on unseen.
+
+    Hosts that cannot be reached are told in one error, other failures before them.
+    """
     results = await asyncio.gather(*(work(host) for host in hosts.values()), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
+    failures = [result for result in results if isinstance(result, BaseException)]
+    away = [failure for failure in failures if isinstance(failure, Unreachable)]
+    if failures:
+        raise together(away) if len(away) == len(failures) else next(one for one in failures if not isinstance(one, Unreachable))
     return {name: result for name, result in zip(hosts, results, strict=True) if not isinstance(result, BaseException)}

@@ -25,15 +25,23 @@ class Bundle(Part):
     secret_files: dict[str, str] = {}
 
 
-class Target(Part):
-    """How a host is reached, and the folder that is cmctl's own on it."""
+class Login(Part):
+    """One machine to log in to. Paths stand as the environment's file has them: `~` and cmctl's home are each person's own."""
 
-    connection: Literal["local", "ssh"]
     address: str
-    root: str
     user: str = ""
     port: int = 22
+    identity: str = ""
     host_key: str = ""
+    known_hosts: str = ""
+
+
+class Target(Login):
+    """How a host is reached, and the folder that is cmctl's own on it. `jump` is the machine it is reached through."""
+
+    connection: Literal["local", "ssh"]
+    root: str
+    jump: Login | None = None
 
 
 class Check(Part):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from environments.certificates import Certificate
+from environments.model import Host as HostFacts
+from environments.ssh import Jump
 from layout.model import SLOTS, Fixed, Instance, Layout
-from layout.release import Check, Command, GateLimits, Probe, Ready, ReleaseSpec, Target
+from layout.release import Check, Command, GateLimits, Login, Probe, Ready, ReleaseSpec, Target
 from templates import base, names
 from templates.nginx import PROBE_PORT
 from templates.render import bundles
@@ -40,9 +43,15 @@ def target(layout: Layout, host: str, home: Path) -> Target:
     """How a host of the environment is reached, and cmctl's folder on it."""
     facts = layout.environment.hosts[host]
     root = facts.root or (str(home / "hosts" / host) if facts.connection == "local" else "/var/lib/cmctl")
+    door = layout.environment.door(host)
     return Target(
-        connection=facts.connection, address=str(facts.address), root=root, user=facts.user, port=facts.port, host_key=facts.host_key or ""
-    )
+        connection=facts.connection, root=root, jump=Login(**_login(door)) if door else None, **_login(facts),
+    )  # fmt: skip
+
+
+def _login(facts: HostFacts | Jump) -> dict[str, Any]:
+    given = facts.model_dump(include={"user", "port", "identity", "host_key", "known_hosts"}, exclude_none=True)
+    return {"address": str(facts.address), **given}
 
 
 def _checks(layout: Layout, slot: str, askers: tuple[Fixed, ...]) -> tuple[Check, ...]:

@@ -79,7 +79,7 @@ def test_the_example_shows_every_key() -> None:
 
 def test_doubled_machines(tmp_path: Path) -> None:
     """Two names for one machine are refused; the same address with another port is another machine."""
-    text = "\n".join(LINES).replace("203.0.113.12\n", "203.0.113.11\n").replace("name: production", "name: p")
+    text = "\n".join(LINES).replace("203.0.113.12", "203.0.113.11").replace("name: production", "name: p")
     path = tmp_path / "p.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BadInput, match=r"hosts\.app1\.address: 203\.0\.113\.11 port 22 is given to more than one host"):

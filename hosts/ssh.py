@@ -1,0 +1,180 @@
+"""A machine reached over SSH as a host: the same commands that this machine would get, run as root there.
+
+A user other than root goes through `sudo -n`. Everything that runs there ends by itself a little after its limit, so that a
+connection that breaks leaves nothing behind; and what a program reads from stdin reaches it whole or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import shlex
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import asyncssh
+
+from errors import CmctlError, Unreachable
+from hosts.connection import Completed
+from hosts.ssh_errors import Lost, NoAnswer, NoSudo
+from hosts.ssh_link import ATTEMPTS, Link, link
+from layout.release import Target
+
+Value = TypeVar("Value")
+START_S = 15.0
+AGAIN_S = 0.1
+END_S = 3.0
+# How much longer than here a program may run there.
+GRACE_S = 5
+NOT_THERE = 66
+# $1 limit in seconds, $2 bytes of stdin or -, then the command. The first line tells its process group.
+RUN = """
+echo "cmctl-run $$" >&2; limit=$1 size=$2; shift 2
+if [ "$size" != - ]; then
+  all=$(mktemp) && cat > "$all" && [ "$(stat -c %s "$all")" = "$size" ] && exec < "$all" && rm "$all" || { rm -f "$all"; exit 74; }
+fi
+exec timeout -s KILL "$limit" "$@"
+"""
+# $1 process group, or a process that has not become one yet
+END = 'kill -s KILL -- "-$1" 2>/dev/null || kill -s KILL "$1"'
+# $1 path, $2 mode: stdin beside it, then renamed; folder and file are on the disk when it ends
+WRITE = """
+folder=$(dirname "$1"); mkdir -p "$folder" && new=$(mktemp "$folder/.${1##*/}.XXXXXX") || exit 1
+cat > "$new" && chmod "$2" "$new" && sync "$new" && mv -fT "$new" "$1" && sync "$folder" || { rm -f "$new"; exit 1; }
+"""
+READ = f'[ -e "$1" ] || exit {NOT_THERE}; cat "$1"'
+STARTED = re.compile(r"^cmctl-run (\d+)\n", re.MULTILINE)
+NO_PROGRAM = "timeout: failed to run command"
+
+
+class SshConnection:
+    """One host. Raises one of hosts/ssh_errors.py; a cancelled call ends its program there."""
+
+    def __init__(self, name: str, target: Target, own: Link | None = None) -> None:
+        self.name = name
+        self._target = target
+        self._own = own
+
+    def _way(self) -> Link:
+        return self._own or link(self.name, self._target)
+
+    async def run(self, argv: Sequence[str], *, stdin: bytes | None = None, timeout_s: float = 60) -> Completed:
+        way = self._way()
+        size = "-" if stdin is None else str(len(stdin))
+        async with way.sessions:
+            process = await self._start(way, ["sh", "-c", RUN, "run", f"{timeout_s + GRACE_S:g}", size, *argv])
+            try:
+                out, err = await asyncio.wait_for(_talk(process, stdin), timeout_s)
+            except TimeoutError as error:
+                await self._end(way, process)
+                raise Unreachable(f"{argv[0]} on {self.name} did not end within {timeout_s:.0f} s", hint="cmctl doctor") from error
+            except asyncio.CancelledError:
+                await asyncio.shield(self._end(way, process))
+                raise
+            except (OSError, asyncssh.Error) as error:
+                raise self._lost(argv[0], str(error)) from error
+            finally:
+                process.close()
+        return self._completed(argv[0], process.returncode, out, err)
+
+    async def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        argv = ["sh", "-c", WRITE, "write", path, f"{mode:o}"]
+        done = await repeated(lambda: self.run(argv, stdin=data))
+        if done.code:
+            raise CmctlError(f"{path} cannot be written on {self.name}", why=done.stderr.strip())
+
+    async def read(self, path: str) -> str | None:
+        done = await repeated(lambda: self.run(["sh", "-c", READ, "read", path]))
+        if done.code == NOT_THERE:
+            return None
+        if done.code:
+            raise CmctlError(f"{path} cannot be read on {self.name}", why=done.stderr.strip())
+        return done.stdout
+
+    async def _start(self, way: Link, argv: Sequence[str]) -> asyncssh.SSHClientProcess[bytes]:
+        connection = await way.opened()
+        try:
+            async with asyncio.timeout(START_S):
+                return await _process(connection, self._line(argv))
+        except TimeoutError as error:
+            raise NoAnswer(
+                f"{self.name}: {way.where} starts no program within {START_S:.0f} s", hint="is the machine overloaded?"
+            ) from error
+        except (OSError, asyncssh.Error) as error:
+            raise self._lost("a program", str(error)) from error
+
+    def _line(self, argv: Sequence[str]) -> str:
+        become = [] if self._target.user in {"", "root"} else ["sudo", "-n", "--"]
+        return shlex.join(["env", "LC_ALL=C.UTF-8", *become, *argv])
+
+    async def _end(self, way: Link, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        """Kill the program's process group there; it has its own limit too, so this may fail."""
+        started = STARTED.search(process.collect_output()[1].decode(errors="replace"))
+        process.close()
+        if started is None:
+            return
+        with contextlib.suppress(Unreachable, OSError, asyncssh.Error, TimeoutError):
+            async with way.endings, asyncio.timeout(END_S):
+                connection = await way.opened()
+                await connection.run(self._line(["sh", "-c", END, "end", started[1]]), stdin=asyncssh.DEVNULL)
+
+    def _completed(self, program: str, code: int | None, out: bytes, err: bytes) -> Completed:
+        if code is None:
+            raise self._lost(program, "it ended without an answer")
+        stderr = err.decode(errors="replace")
+        if STARTED.search(stderr) is None:
+            raise self._no_sudo(stderr.strip())
+        stderr = STARTED.sub("", stderr, count=1)
+        if code in {126, 127} and NO_PROGRAM in stderr:
+            raise Unreachable(f"{program} is not installed on {self.name}", hint="cmctl doctor --fix")
+        return Completed(code, out.decode(errors="replace"), stderr)
+
+    def _no_sudo(self, said: str) -> NoSudo:
+        user = self._target.user
+        why = "sudo asks for a password" if "password" in said else "sudo or sh does not run there"
+        return NoSudo(
+            f"{self.name}: {user} may not become root without a password", why=f"{why}: {said or 'it says nothing'}",
+            hint=f"on the machine, as root: echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{user}; or give user: root",
+        )  # fmt: skip
+
+    def _lost(self, program: str, why: str) -> Lost:
+        return Lost(
+            f"the connection to {self.name} was lost while {program} ran",
+            why=f"{why}; it may go on there until its limit", hint="run the same command again: it goes on from where this one stopped",
+        )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def fresh(name: str, target: Target) -> AsyncIterator[SshConnection]:
+    """A connection of its own, closed at the end: it proves that the way in is open now, whatever older connections say."""
+    own = link(name, target, shared=False)
+    try:
+        yield SshConnection(name, target, own)
+    finally:
+        await own.close()
+
+
+async def _process(connection: asyncssh.SSHClientConnection, line: str) -> asyncssh.SSHClientProcess[bytes]:
+    """Start a program. sshd counts a session until it has buried its program, so a refused one is asked for again: nothing ran."""
+    while True:
+        try:
+            return await connection.create_process(line, encoding=None)
+        except asyncssh.ChannelOpenError:
+            if connection.is_closed():
+                raise
+        await asyncio.sleep(AGAIN_S)
+
+
+async def _talk(process: asyncssh.SSHClientProcess[bytes], stdin: bytes | None) -> tuple[bytes, bytes]:
+    if not stdin:
+        process.stdin.write_eof()
+    return await process.communicate(stdin)
+
+
+async def repeated(work: Callable[[], Awaitable[Value]]) -> Value:
+    """`work` again when the connection was lost, at most three times in all. Only for what does the same when it is done twice."""
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(Lost):
+            return await work()
+    return await work()

@@ -1,0 +1,224 @@
+"""Each way in which a host cannot be used is told apart, is exit 7, and names the next step."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from errors import CmctlError, Unreachable
+from hosts import ssh_link
+from hosts.fleet import connect, each
+from hosts.ssh import SshConnection
+from hosts.ssh_errors import AuthRefused, Lost, NameUnknown, NoAnswer, NoSudo, Refused
+from tests.hosts.sshd import Server, serving
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def silent() -> AsyncIterator[int]:
+    """A port that accepts and never says a word."""
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _reader, writer: writers.append(writer), "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh_link, "WAIT_S", (0.0, 0.01))
+
+
+async def test_unknown_name(tmp_path: Path) -> None:
+    """A name that nobody knows."""
+    target = Server(port=22).target(tmp_path, address="no-such-host.invalid")
+    with pytest.raises(NameUnknown, match=r"app1: no-such-host\.invalid is no known name"):
+        await SshConnection("app1", target).run(["true"])
+
+
+async def test_refused(tmp_path: Path) -> None:
+    """No sshd at that port."""
+    port = free_port()
+    with pytest.raises(Refused, match=rf"app1: 127\.0\.0\.1 port {port} refuses connections"):
+        await SshConnection("app1", Server(port=port).target(tmp_path)).run(["true"])
+
+
+async def test_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something accepts and says nothing: three attempts, each bounded, then exit 7; right after that one attempt only."""
+    monkeypatch.setattr(ssh_link, "CONNECT_S", 0.2)
+    async with silent() as port:
+        host = SshConnection("app1", Server(port=port).target(tmp_path))
+        begun = time.monotonic()
+        with pytest.raises(NoAnswer, match="does not answer"):
+            await host.run(["true"])
+        three = time.monotonic() - begun
+        with pytest.raises(NoAnswer):
+            await host.run(["true"])
+        one = time.monotonic() - begun - three
+        assert 0.6 <= three < 2
+        assert one < three / 2
+
+
+async def test_a_hiccup_is_survived(tmp_path: Path) -> None:
+    """A machine whose sshd comes up between two attempts is reached; the command ran once."""
+    server = Server(port=free_port())
+    call = asyncio.create_task(SshConnection("app1", server.target(tmp_path)).run(["echo", "in"]))
+    await asyncio.sleep(0)
+    async with serving(server):
+        assert (await call).stdout == "in\n"
+        assert len(server.commands) == 1
+
+
+async def test_wrong_user_or_key(tmp_path: Path) -> None:
+    """The text says who tried with which key, and the host is asked once only."""
+    async with serving() as server:
+        stranger = asyncssh.generate_private_key("ssh-ed25519")
+        path = tmp_path / "id_stranger"
+        path.touch(mode=0o600)
+        path.write_bytes(stranger.export_private_key())
+        with pytest.raises(AuthRefused) as caught:
+            await SshConnection("app1", server.target(tmp_path, identity=str(path), user="deploy")).run(["true"])
+        text = str(caught.value)
+        for said in ("app1", "does not let deploy in", str(path), stranger.get_fingerprint(), "ssh-copy-id"):
+            assert said in text
+        assert len(server.connections) == 1
+
+
+async def test_no_key_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without identity, agent and files in ~/.ssh the text says that no key was tried."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    async with serving() as server:
+        with pytest.raises(AuthRefused, match="no key at all"):
+            await SshConnection("app1", server.target(tmp_path, identity="")).run(["true"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "mode", "said"),
+    [
+        ("missing", None, 0o600, "No such file"),
+        ("open", "", 0o644, "others on this machine may read it"),
+        ("odd", "no key", 0o600, "private key"),
+    ],
+)
+async def test_unusable_identity(tmp_path: Path, name: str, text: str | None, mode: int, said: str) -> None:
+    """A key's file that is missing, open to others or no key is named, and no connection is made."""
+    path = tmp_path / name
+    if text is not None:
+        path.write_text(text)
+        path.chmod(mode)
+    async with serving() as server:
+        with pytest.raises(AuthRefused, match=f"{name} cannot be used") as caught:
+            await SshConnection("app1", server.target(tmp_path, identity=str(path))).run(["true"])
+        assert said in str(caught.value)
+        assert server.connections == []
+
+
+@pytest.mark.parametrize(
+    ("sudo", "said"),
+    [
+        ("echo 'sudo: a password is required' >&2; exit 1", "sudo asks for a password"),
+        ("echo 'deploy is not in the sudoers file.' >&2; exit 1", "not in the sudoers file"),
+        ("exit 127", "sudo or sh does not run there"),
+    ],
+)
+async def test_no_sudo(tmp_path: Path, sudo: str, said: str) -> None:
+    """A user who may not become root without a password gets the line that lets him."""
+    (tmp_path / "sudo").write_text(f"#!/bin/sh\n{sudo}\n")
+    (tmp_path / "sudo").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    async with serving(Server(environment=environment)) as server:
+        with pytest.raises(NoSudo, match="deploy may not become root") as caught:
+            await SshConnection("app1", server.target(tmp_path, user="deploy")).run(["true"])
+        assert said in caught.value.why
+        assert "NOPASSWD" in caught.value.hint
+
+
+async def test_lost_in_the_middle(tmp_path: Path) -> None:
+    """A connection that breaks while a program runs is not silently tried again; the next command connects anew."""
+    async with serving() as server:
+        host = SshConnection("app1", server.target(tmp_path))
+        call = asyncio.create_task(host.run(["sleep", "20"]))
+        while not server.open:
+            await asyncio.sleep(0.01)
+        server.connections[0].abort()
+        with pytest.raises(Lost, match="connection to app1 was lost while sleep ran"):
+            await call
+        assert len(server.commands) == 1
+        assert (await host.run(["echo", "in"])).stdout == "in\n"
+        assert len(server.connections) == 2
+
+
+async def test_files_are_written_again_after_a_loss(tmp_path: Path) -> None:
+    """Writing a whole file does the same when it is done twice, so it is: a broken connection in the middle is not seen."""
+    async with serving() as server:
+        host = SshConnection("app1", server.target(tmp_path))
+        await host.run(["true"])
+        server.cut_next = 2
+        await host.write(str(tmp_path / "file"), b"x" * 100_000)
+        assert (tmp_path / "file").read_bytes() == b"x" * 100_000
+        assert len(server.connections) == 3
+        server.cut_next = 3
+        with pytest.raises(Lost):
+            await host.write(str(tmp_path / "file"), b"y")
+
+
+async def test_half_a_stdin_is_none(tmp_path: Path) -> None:
+    """What a program reads reaches it whole or not at all: a connection cut in the middle starts nothing with half of it."""
+    async with serving() as server:
+        server.deaf_after = 50_000
+        host = SshConnection("app1", server.target(tmp_path))
+        with pytest.raises(Lost):
+            await host.run(["sh", "-c", 'cat > "$1"', "x", str(tmp_path / "half")], stdin=b"x" * 100_000)
+        await asyncio.gather(*server.running, return_exceptions=True)
+        assert not (tmp_path / "half").exists()
+
+
+async def test_all_hosts_are_told_at_once(tmp_path: Path) -> None:
+    """Three hosts with three different problems: one error, exit 7, with all of them; the healthy one does its work."""
+    async with serving() as server:
+        targets = {
+            "app1": server.target(tmp_path, host_key=asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()),
+            "app2": Server(port=free_port()).target(tmp_path),
+            "data1": server.target(tmp_path, identity=str(tmp_path / "gone")),
+            "lb1": server.target(tmp_path),
+        }
+        with pytest.raises(Unreachable) as caught:
+            await each(connect("stack", targets), lambda host: host.connection.run(["touch", str(tmp_path / host.name)]))
+        text = str(caught.value)
+        assert text.startswith("3 hosts cannot be used:")
+        for said in ("- app1: ", "another key than the pinned one", "- app2: ", "refuses connections", "- data1: ", "gone cannot be used"):
+            assert said in text
+        assert (tmp_path / "lb1").exists()
+
+
+async def test_another_failure_is_not_hidden(tmp_path: Path) -> None:
+    """A host that answers with a failure is told before hosts that do not answer."""
+    targets = {name: Server(port=free_port()).target(tmp_path) for name in ("a", "b")}
+
+    async def work(host: object) -> None:
+        if host is hosts["b"]:
+            raise CmctlError("b failed")
+        await hosts["a"].connection.run(["true"])
+
+    hosts = connect("stack", targets)
+    with pytest.raises(CmctlError, match="b failed"):
+        await each(hosts, work)

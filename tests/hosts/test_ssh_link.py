@@ -1,0 +1,145 @@
+"""One connection per machine, reused, bounded, through a jump host where there is one, and gone with the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from hosts import ssh_link
+from hosts.fleet import connect, each
+from hosts.ssh import SshConnection, fresh
+from hosts.ssh_errors import KeyChanged, Lost, Refused
+from layout.release import Login
+from tests.hosts.sshd import Server, serving
+
+
+async def test_one_connection_is_reused(tmp_path: Path) -> None:
+    """However often a stack's hosts are connected to in one command, a machine is logged in to once, and runs at most 8
+    programs at a time."""
+    async with serving() as server:
+        for _ in range(3):
+            hosts = connect("stack", {"a": server.target(tmp_path)})
+            await asyncio.gather(*(hosts["a"].connection.run(["sleep", "0.03"]) for _ in range(20)))
+        assert len(server.connections) == 1
+        assert server.most == ssh_link.SESSIONS
+
+
+async def test_machines_are_worked_on_at_once(tmp_path: Path) -> None:
+    """Four machines that need 0.5 s each take together hardly longer than one."""
+    async with serving() as one, serving() as two, serving() as three, serving() as four:
+        targets = {f"h{number}": server.target(tmp_path) for number, server in enumerate((one, two, three, four))}
+        begun = time.monotonic()
+        await each(connect("stack", targets), lambda host: host.connection.run(["sleep", "0.5"]))
+        assert time.monotonic() - begun < 1.8
+
+
+def test_the_connection_ends_with_the_loop(tmp_path: Path) -> None:
+    """After a command's loop has ended nothing is left open, and the next loop connects anew."""
+
+    async def command() -> int:
+        async with serving() as server:
+            await SshConnection("a", server.target(tmp_path)).run(["true"])
+            return len(server.connections)
+
+    assert [asyncio.run(command()) for _ in range(2)] == [1, 1]
+
+
+async def test_a_fresh_connection_asks_the_machine_anew(tmp_path: Path) -> None:
+    """Beside the shared connection another one logs in by itself and is gone afterwards; the shared one goes on."""
+    async with serving() as server:
+        host = SshConnection("a", server.target(tmp_path))
+        await host.run(["true"])
+        async with fresh("a", server.target(tmp_path)) as other:
+            assert (await other.run(["echo", "in"])).stdout == "in\n"
+        assert len(server.connections) == 2
+        await server.connections[1].wait_closed()
+        assert (await host.run(["echo", "in"])).stdout == "in\n"
+        assert len(server.connections) == 2
+
+
+async def test_through_a_jump_host(tmp_path: Path) -> None:
+    """The jump host is logged in to once for all machines behind it, and both keys are pinned."""
+    async with serving() as door, serving() as one, serving() as two:
+        jump = Login(address="127.0.0.1", port=door.port, user="root", identity=door.identity(tmp_path), host_key=door.pin())
+        targets = {
+            "one": one.target(tmp_path, jump=jump),
+            "two": two.target(tmp_path, jump=jump),
+        }
+        done = await each(connect("stack", targets), lambda host: host.connection.run(["echo", host.name]))
+        assert {name: one.stdout for name, one in done.items()} == {"one": "one\n", "two": "two\n"}
+        assert (len(door.connections), door.commands) == (1, [])
+
+
+async def test_a_false_jump_host(tmp_path: Path) -> None:
+    """A jump host with another key is refused, and the machine behind it is not spoken to."""
+    async with serving() as door, serving() as one:
+        other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+        jump = Login(address="127.0.0.1", port=door.port, user="root", identity=door.identity(tmp_path), host_key=other)
+        with pytest.raises(KeyChanged, match="one's jump host"):
+            await SshConnection("one", one.target(tmp_path, jump=jump)).run(["true"])
+        assert (door.logins, one.connections) == ([], [])
+
+
+async def test_a_jump_host_that_lets_nothing_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forwarding that is switched off is told as such."""
+    monkeypatch.setattr(ssh_link, "WAIT_S", (0.0, 0.01))
+    async with serving(Server(forwarding=False)) as door, serving() as one:
+        jump = Login(address="127.0.0.1", port=door.port, user="root", identity=door.identity(tmp_path), host_key=door.pin())
+        with pytest.raises(Refused, match=r"through 127\.0\.0\.1 is not let through"):
+            await SshConnection("one", one.target(tmp_path, jump=jump)).run(["true"])
+
+
+async def test_a_dead_peer_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that goes silent without a word ends the call after a few unanswered questions: 12 s as it is set, here 0.6 s."""
+    assert ssh_link.ALIVE_S * (ssh_link.ALIVE_ASKED + 1) <= 15
+    monkeypatch.setattr(ssh_link, "ALIVE_S", 0.2)
+    async with serving() as server, wire(server.port) as cut:
+        host = SshConnection("a", server.target(tmp_path, port=cut.port, host_key=server.pin()))
+        call = asyncio.create_task(host.run(["sleep", "20"]))
+        while not server.open:
+            await asyncio.sleep(0.01)
+        cut.silent = True
+        begun = time.monotonic()
+        with pytest.raises(Lost):
+            await call
+        assert time.monotonic() - begun < 3
+
+
+class Wire:
+    """A TCP proxy that can stop passing anything on, in both directions, without closing."""
+
+    def __init__(self, to: int) -> None:
+        self.to, self.port, self.silent = to, 0, False
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Wire:
+        self.server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.server.close()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.to)
+        for source, sink in ((reader, far_writer), (far_reader, writer)):
+            self.tasks.add(asyncio.create_task(self._pass(source, sink)))
+
+    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                if not self.silent:
+                    sink.write(data)
+        finally:
+            sink.close()
+
+
+def wire(to: int) -> Wire:
+    return Wire(to)
