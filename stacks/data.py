@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
 
 from environments.model import Atlas, Environment
 from errors import BadInput
+from layout.machine import Machine
 from layout.release import ReleaseSpec
 from phases.model import Phase, Platform
 from stacks import compose_phase
@@ -18,13 +19,15 @@ NODES = 3
 FIRST_PRIORITY = 7
 
 
-def program(environment: Environment, phase: Phase, platform: Platform, spec: ReleaseSpec | None) -> Callable[[], None]:
+def program(
+    environment: Environment, phase: Phase, platform: Platform, spec: ReleaseSpec | None, machines: Mapping[str, Machine] | None = None
+) -> Callable[[], None]:
     """The layer's program. `spec` is the database container's release, where there is one.
 
     Raises BadInput when the database is to be Atlas and the environment does not say where.
     """
     if environment.providers.database == "container":
-        return compose_phase.program(_given(spec))
+        return compose_phase.program(_given(spec), machines)
     if environment.atlas is None:
         raise BadInput(
             f"environment {environment.name}: providers.database is atlas, but atlas: is missing",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from environments.model import Cloudflare, Environment
 from errors import BadInput
+from layout.machine import Machine
 from layout.release import ReleaseSpec
 from layout.roles import balancer_hosts
 from phases.model import Phase, Platform
@@ -20,7 +21,9 @@ YEAR_S = 31_536_000
 SETTINGS = {"ssl": "strict", "always_use_https": "on", "min_tls_version": "1.2", "tls_1_3": "on", "http3": "on", "brotli": "on"}
 
 
-def program(environment: Environment, phase: Phase, platform: Platform, spec: ReleaseSpec | None) -> Callable[[], None]:
+def program(
+    environment: Environment, phase: Phase, platform: Platform, spec: ReleaseSpec | None, machines: Mapping[str, Machine] | None = None
+) -> Callable[[], None]:
     """The layer's program. `spec` is the local edge's release, where there is one.
 
     Raises BadInput when the edge is to be Cloudflare and the environment does not name the zone, or no host is a balancer.
@@ -28,7 +31,7 @@ def program(environment: Environment, phase: Phase, platform: Platform, spec: Re
     if environment.providers.edge == "local":
         if spec is None:
             raise BadInput("the edge is to be local, but no host places it", hint="give a host the role lb")
-        return compose_phase.program(spec)
+        return compose_phase.program(spec, machines)
     if environment.cloudflare is None:
         raise BadInput(
             f"environment {environment.name}: providers.edge is cloudflare, but cloudflare: is missing",

@@ -13,6 +13,7 @@ from stacks import compose_phase, data, edge, engine
 from stacks.deployment import Deployment, Facts
 from stacks.engine import Program, Request, Result
 from stacks.events import OnEvent
+from stacks.machines import machines
 from stacks.plan import Plan
 from stacks.plugins import which
 from stacks.workspace import Settings
@@ -44,13 +45,14 @@ def settings(facts: Facts, report: Report) -> Settings:
 
 def program(deployment: Deployment, layer: str) -> Program:
     facts, spec = deployment.facts, deployment.specs.get(layer)
+    hosts = machines(facts)
     if layer == "data":
-        return data.program(facts.environment, facts.phase, facts.loaded.platform, spec)
+        return data.program(facts.environment, facts.phase, facts.loaded.platform, spec, hosts)
     if layer == "edge":
-        return edge.program(facts.environment, facts.phase, facts.loaded.platform, spec)
+        return edge.program(facts.environment, facts.phase, facts.loaded.platform, spec, hosts)
     if spec is None:
         raise CmctlError(f"layer {layer} has no release")
-    return compose_phase.program(spec)
+    return compose_phase.program(spec, hosts)
 
 
 def plan(deployment: Deployment, run: Settings, on_event: OnEvent, *, refresh: bool = False, only: str = "") -> list[LayerPlan]:

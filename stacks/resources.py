@@ -7,17 +7,20 @@ from typing import Any
 
 import pulumi
 
+from layout.machine import Machine
 from layout.release import ReleaseSpec, Target
 from stacks.release_inputs import SECRET, split
 
 
 class Host(pulumi.CustomResource):
-    """One machine; `facts` are engine, os, memory_mb and cpus."""
+    """One machine, made as `machine` says (only looked at without one); `facts` are engine, os, memory_mb and cpus."""
 
     facts: pulumi.Output[Mapping[str, Any]]
 
-    def __init__(self, name: str, target: Target, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, target: Target, machine: Machine | None = None, opts: pulumi.ResourceOptions | None = None) -> None:
         props = {"name": name, "target": target.model_dump(mode="json"), "facts": None}
+        if machine is not None:
+            props["machine"] = machine.model_dump(mode="json")
         super().__init__("cmctl:index:Host", name, props, opts)
 
 

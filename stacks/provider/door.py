@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from hosts.events import Outcome, Report
 
 if TYPE_CHECKING:
+    from layout.machine import Machine
     from layout.release import ReleaseSpec, Target
 
 DOUBLE = "CMCTL_DOOR"
@@ -40,6 +41,12 @@ class Door(Protocol):
         """None where nothing of the stack has settled."""
 
     async def remove(self, spec: ReleaseSpec, *, keep_volumes: bool) -> None: ...
+
+    async def machine(self, name: str, target: Target, wanted: Machine) -> Machine:
+        """What there is of `wanted` on a host."""
+
+    async def make(self, name: str, target: Target, wanted: Machine, report: Report) -> None:
+        """Make a host `wanted`; what is right already is not touched."""
 
     async def facts(self, name: str, target: Target) -> Mapping[str, Any]:
         """Engine (version), os, memory_mb, cpus of a host. Raises Unreachable when it or its engine does not answer."""

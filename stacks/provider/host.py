@@ -1,9 +1,9 @@
-"""cmctl:index:Host: one machine that can be reached and runs a container engine. Reading it gives its facts."""
+"""cmctl:index:Host: one machine that can be reached, is as its `machine` says, and runs a container engine. Reading it finds drift."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from errors import Unreachable
 from hosts.events import Report
@@ -13,11 +13,18 @@ from stacks.provider.resource import Checked, Difference, Found, Values
 from stacks.provider.tasks import Tasks
 from stacks.provider.values import UNKNOWN
 
+if TYPE_CHECKING:
+    from layout.machine import Machine
+    from layout.release import Target
+
 FACTS = ("engine", "os", "memory_mb", "cpus")
 
 
 class Host:
-    """Inputs: `name` and `target`, how it is reached. Outputs: `facts`. The machine itself is neither made nor removed."""
+    """Inputs: `name`; `target`, how it is reached; `machine`, how it has to be (without it the machine is only looked at).
+
+    Outputs: `facts`. The machine itself is neither bought nor removed, and what a delete leaves stays as it is.
+    """
 
     def __init__(self, door: Callable[[], Door], tasks: Tasks) -> None:
         self._door = door
@@ -37,30 +44,54 @@ class Host:
         return {"facts": old.get("facts") or dict.fromkeys(FACTS, UNKNOWN)}
 
     def create(self, inputs: Values, report: Report) -> tuple[str, Values]:
-        del report
+        self._make(inputs, report)
         return str(inputs["name"]), self._facts(inputs)
 
     def update(self, made: str, old: Values, inputs: Values, report: Report) -> Values:
-        del made, old, report
+        del made, old
+        self._make(inputs, report)
         return self._facts(inputs)
 
     def read(self, made: str, inputs: Values, old: Values) -> Found | None:
-        """A host that does not answer is not gone: its last facts stay, and the error says who does not answer."""
-        del made, old
-        return Found(inputs, self._facts(inputs))
+        """What is really there. A host that does not answer is not gone: its state stays, and the error says who does not answer.
+
+        An engine that does not run is drift of `machine` where there is one; the facts are then the last known.
+        """
+        del made
+        wanted = _machine(inputs)
+        if wanted is None:
+            return Found(inputs, self._facts(inputs))
+        there = self._tasks.run(self._door().machine(str(inputs["name"]), _target(inputs), wanted))
+        found = {**inputs, "machine": there.model_dump(mode="json")}
+        runs = there.services.get("docker") == wanted.services.get("docker")
+        return Found(found, self._facts(inputs) if runs else old)
 
     def delete(self, made: str, inputs: Values, report: Report) -> None:
         """What a release left is the release's to remove; the machine stays."""
 
-    def _facts(self, inputs: Values) -> dict[str, Any]:
-        from layout.release import Target
+    def _make(self, inputs: Values, report: Report) -> None:
+        wanted = _machine(inputs)
+        if wanted is not None:
+            self._tasks.run(self._door().make(str(inputs["name"]), _target(inputs), wanted, report))
 
-        target = Target.model_validate(inputs["target"])
-        facts = self._tasks.run(self._door().facts(str(inputs["name"]), target))
+    def _facts(self, inputs: Values) -> dict[str, Any]:
+        facts = self._tasks.run(self._door().facts(str(inputs["name"]), _target(inputs)))
         missing = [name for name in FACTS if name not in facts]
         if missing:
             raise Unreachable(f"host {inputs['name']} does not tell its {', '.join(missing)}", hint="cmctl doctor")
         return {"facts": {name: facts[name] for name in FACTS}}
+
+
+def _target(inputs: Values) -> Target:
+    from layout.release import Target
+
+    return Target.model_validate(inputs["target"])
+
+
+def _machine(inputs: Values) -> Machine | None:
+    from layout.machine import Machine
+
+    return Machine.model_validate(inputs["machine"]) if inputs.get("machine") else None
 
 
 def _own(inputs: Values) -> dict[str, Any]:

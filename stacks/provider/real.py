@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from hosts import bundles, checks, observe, removal, transaction
+from hosts.bootstrap import door as bootstrap
 from hosts.events import Outcome, Report
 from hosts.fleet import connect
 from hosts.observe import Observed
 from hosts.run import expected
+from layout.machine import Machine
 from layout.release import Bundle, ReleaseSpec, Target
 from stacks.provider.door import Running
 
@@ -32,6 +34,12 @@ class Hosts:
 
     async def remove(self, spec: ReleaseSpec, *, keep_volumes: bool) -> None:
         await removal.remove(spec.stack, spec.hosts, spec.network["name"], keep_volumes=keep_volumes)
+
+    async def machine(self, name: str, target: Target, wanted: Machine) -> Machine:
+        return await bootstrap.look(name, target, wanted)
+
+    async def make(self, name: str, target: Target, wanted: Machine, report: Report) -> None:
+        await bootstrap.make(name, target, wanted, report)
 
     async def facts(self, name: str, target: Target) -> Mapping[str, Any]:
         found = await checks.address_facts(connect("facts", {name: target})[name])

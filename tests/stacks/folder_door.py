@@ -16,6 +16,7 @@ from typing import Any
 
 from errors import Interrupted, Locked, RolledBack
 from hosts.events import Outcome, Report, StepEvent
+from layout.machine import Machine
 from layout.release import ReleaseSpec, Target
 from stacks.provider.door import Running
 
@@ -71,6 +72,17 @@ class FolderDoor:
     async def remove(self, spec: ReleaseSpec, *, keep_volumes: bool) -> None:
         self.note("removed, volumes kept" if keep_volumes else "removed", spec)
         self.runs(spec.stack).unlink(missing_ok=True)
+
+    def machines(self, name: str) -> Path:
+        return self.folder / f"machine-{name}.json"
+
+    async def machine(self, name: str, target: Target, wanted: Machine) -> Machine:
+        path = self.machines(name)
+        return Machine.model_validate_json(path.read_text()) if path.exists() else Machine()
+
+    async def make(self, name: str, target: Target, wanted: Machine, report: Report) -> None:
+        report(StepEvent(f"{name}: machine", 1, 1, "end", "done", 0.1))
+        self.machines(name).write_text(wanted.model_dump_json())
 
     async def facts(self, name: str, target: Target) -> Mapping[str, Any]:
         return {"engine": "20.10.24", "os": f"{name} at {target.address}", "memory_mb": 8192, "cpus": 2}
