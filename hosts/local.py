@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,8 +34,9 @@ class LocalConnection:
             raise Unreachable(f"{argv[0]} on {self.name} did not end within {timeout_s:.0f} s", hint="cmctl doctor") from error
         finally:
             if process.returncode is None:
+                # The whole group: a child that keeps the pipes open would hold this call for as long as it lives.
                 with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+                    os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         return Completed(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
 

@@ -204,7 +204,7 @@ async def _probe(host: Host, balancer: str, url: str, name: str) -> None:
 
 
 async def watch(run: Run) -> str:
-    verdict = await watching.watch(run.balancers(), run.slot, run.spec.gate)
+    verdict = await watching.watch(run.balancers(), run.slot, run.spec.gate, run.spec.gate.window_s)
     run.evidence = verdict.evidence
     if verdict.answer == "fail":
         raise CmctlError(f"the gate says no: {verdict.evidence}", why=f"within {run.spec.gate.window_s} s on slot {run.slot}")

@@ -48,6 +48,10 @@ class Advice:
     headroom: float
 
 
+# Less than one user in a billion each week: the move lies beyond any calendar, and beyond what a float can divide by.
+NO_GROWTH = 1e-9
+
+
 def advise(holds: int, have: int, weekly_growth: float, reserve: float = 0.2) -> Advice:
     """Whether `have` users, growing by a share each week, still fit, with a reserve kept free.
 
@@ -59,7 +63,7 @@ def advise(holds: int, have: int, weekly_growth: float, reserve: float = 0.2) ->
     usable = holds * (1 - reserve)
     if have >= usable:
         return Advice("move", 0, headroom)
-    if weekly_growth <= 0:
+    if weekly_growth <= NO_GROWTH:
         return Advice("stay", None, headroom)
     weeks = math.floor(math.log(usable / have) / math.log1p(weekly_growth))
     return Advice("stay" if weeks > 52 else "move", weeks, headroom)

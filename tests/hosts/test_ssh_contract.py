@@ -15,7 +15,7 @@ from hosts.ssh import SshConnection
 from tests.hosts.contract import CLAIMS
 from tests.hosts.sshd import Server, serving
 
-Claim = Callable[[Connection, Path], Awaitable[None]]
+Claim = Callable[[Connection, str], Awaitable[None]]
 # The flags that the connection uses; then the command, as sudo would run it.
 SUDO = '#!/bin/sh\n[ "$1 $2" = "-n --" ] || exit 9\nshift 2; exec "$@"\n'
 
@@ -48,4 +48,4 @@ async def test_connection(way: Callable[[Path], contextlib.AbstractAsyncContextM
     work = tmp_path / "work"
     work.mkdir()
     async with way(tmp_path) as host:
-        await claim(host, work)
+        await claim(host, str(work))

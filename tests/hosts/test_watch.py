@@ -8,24 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosts.watch import Request, judge, p95_ms, parse
+from hosts.verdict import Request, broken_route, judge, p95_ms, parse, route
 from tests.hosts.machines import GATE
 
 
 def line(slot: str = "green", status: int = 200, seconds: float = 0.01, client: str = "10.0.0.1", at: float = 100.0) -> str:
-    return json.dumps({"msec": at, "status": status, "request_time": seconds, "slot": slot, "client": client})
+    row = {"msec": at, "status": status, "request_time": seconds, "slot": slot, "client": client}
+    return json.dumps(row | {"method": "GET", "path": "/api/companies/65f0"})
 
 
 def test_only_users_requests_of_the_slot_count() -> None:
-    """Lines of the other slot, of probes, from before the window, and lines that are no JSON are passed over."""
-    found = parse([line(), line("blue"), line(client="127.0.0.1"), line(at=1.0), "[warn] x", "{broken", "{}"], "green", 50.0)
-    assert found == [Request(100.0, 200, 0.01)]
+    """Each slot has its own; lines of probes, from before the window, and lines that are no JSON are passed over."""
+    found = parse([line(), line("blue"), line(client="127.0.0.1"), line(at=1.0), "[warn] x", "{broken", "{}"], 50.0)
+    assert found == {slot: [Request(100.0, 200, 0.01, "GET /api/companies/:id")] for slot in ("green", "blue")}
 
 
 @given(st.lists(st.text(max_size=80), max_size=20))
 def test_any_log_is_read(lines: list[str]) -> None:
     """No line of a log breaks the gate."""
-    parse(lines, "green", 0.0)
+    parse(lines, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -43,14 +44,14 @@ def test_any_log_is_read(lines: list[str]) -> None:
 def test_verdicts(good: int, bad: int, seconds: float, answer: str) -> None:
     """Too many errors or too slow fails, too few requests is unknown, never a pass."""
     requests = [Request(0, 200, seconds)] * good + [Request(0, 503, 0.001)] * bad
-    assert judge(requests, GATE).answer == answer
+    assert judge(requests, [], GATE).answer == answer
 
 
 def test_an_early_no_needs_certainty() -> None:
     """Before the window ends only a certain failure ends it; a pass never comes early."""
-    assert judge([Request(0, 500, 0.1)] * 4, GATE, early=True).answer == "unknown"
-    assert judge([Request(0, 500, 0.1)] * 5, GATE, early=True).answer == "fail"
-    assert judge([Request(0, 200, 0.1)] * 5000, GATE, early=True).answer == "unknown"
+    assert judge([Request(0, 500, 0.1)] * 4, [], GATE, early=True).answer == "unknown"
+    assert judge([Request(0, 500, 0.1)] * 5, [], GATE, early=True).answer == "fail"
+    assert judge([Request(0, 200, 0.1)] * 5000, [], GATE, early=True).answer == "unknown"
 
 
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=300))
@@ -60,3 +61,41 @@ def test_p95_is_the_nearest_rank(times: list[float]) -> None:
     assert found is not None
     assert sum(seconds * 1000 <= found for seconds in times) >= 0.95 * len(times)
     assert any(seconds * 1000 == found for seconds in times)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", "GET /"),
+        ("/api/mocks/65f0c1/book", "GET /api/mocks/:id/book"),
+        ("/u/Zed@example.com", "GET /u/:id"),
+        ("/a/b/c/d/e", "GET /a/b/c/d"),
+        (None, "GET /"),
+    ],
+)
+def test_a_route_names_no_person(path: str | None, expected: str) -> None:
+    """Whatever names one thing is left out, so that requests of one route are counted together."""
+    assert route("GET", path) == expected
+
+
+def test_one_broken_route_among_many_good_ones_fails() -> None:
+    """A route that fails in the new version alone is a failure, however few its requests are among all; the sentence names it."""
+    good = [Request(0, 200, 0.01, "GET /api/companies")] * 2000
+    broken = [Request(0, 500, 0.01, "POST /api/pay")] * 3
+    verdict = judge(good + broken, good + [Request(0, 200, 0.01, "POST /api/pay")] * 60, GATE)
+    assert verdict.answer == "fail"
+    assert "POST /api/pay failed 3 of 3 times, 0 of 60 in the former version" in verdict.evidence
+
+
+def test_a_route_that_fails_in_both_versions_is_not_the_new_ones_fault() -> None:
+    """The release did not break what was broken before."""
+    broken = [Request(0, 502, 0.01, "POST /api/pay")]
+    assert broken_route(broken * 3, broken * 3, 2) == ""
+
+
+def test_a_version_that_is_only_slow_fails_beside_the_former() -> None:
+    """Twice as slow as the former version in the same seconds is a no, also below the absolute limit; a little slower is none."""
+    former = [Request(0, 200, 0.02)] * 100
+    assert judge([Request(0, 200, 0.15)] * 30, former, GATE).answer == "fail"
+    assert judge([Request(0, 200, 0.05)] * 30, former, GATE).answer == "pass"
+    assert judge([Request(0, 200, 0.15)] * 30, former[:5], GATE).answer == "pass"

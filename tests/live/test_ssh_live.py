@@ -97,4 +97,4 @@ async def test_contract(claim: object, sshd: Sshd, tmp_path: Path) -> None:
     """Every claim that holds for this machine's connection holds for a real sshd with its usual limits."""
     work = tmp_path / "work"
     work.mkdir()
-    await claim(SshConnection("there", sshd.target()), work)  # type: ignore[operator]
+    await claim(SshConnection("there", sshd.target()), str(work))  # type: ignore[operator]

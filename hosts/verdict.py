@@ -1,0 +1,121 @@
+"""What the requests of a new slot say about it: too many failures, one broken route, too slow, or nothing yet. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from layout.release import GateLimits
+
+# Below this many failures an early no would be chance.
+CERTAIN_FAILURES = 5
+# One route is broken when at least half of its requests fail, which the former version's do not.
+BROKEN_FAILURES, BROKEN_RATIO, SOUND_RATIO = 2, 0.5, 0.1
+# Slower than the former version in the same seconds: judgement, far above what two equal versions differ by.
+SLOWER_TIMES, SLOWER_MS = 2.0, 50.0
+OWN_CLIENT = "127.0.0.1"
+WORD = re.compile(r"[a-z][a-z_-]{0,30}")
+ROUTE_SEGMENTS = 4
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The gate's answer with its evidence: requests of users in the window, failures (5xx), p95 in ms (None without requests)."""
+
+    answer: Literal["pass", "fail", "unknown"]
+    requests: int
+    failed: int
+    p95_ms: float | None
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """`at`: seconds, the balancer's clock. `route`: method and path with what names one thing left out."""
+
+    at: float
+    status: int
+    seconds: float
+    route: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status >= 500
+
+
+def parse(lines: Sequence[str], since: float) -> dict[str, list[Request]]:
+    """Slot → users' requests from access log lines; what is no such line is skipped, probes do not count."""
+    found: dict[str, list[Request]] = {}
+    for line in lines:
+        if not line.startswith("{"):
+            continue
+        try:
+            row = json.loads(line)
+            request = Request(float(row["msec"]), int(row["status"]), float(row["request_time"]), route(row.get("method"), row.get("path")))
+        except (ValueError, KeyError, TypeError):
+            continue
+        if row.get("client") != OWN_CLIENT and request.at >= since:
+            found.setdefault(str(row.get("slot")), []).append(request)
+    return found
+
+
+def route(method: object, path: object) -> str:
+    """`GET /api/companies/:id`: segments that are no plain lower-case word name one thing."""
+    segments = [part if WORD.fullmatch(part) else ":id" for part in str(path or "").split("/") if part]
+    return f"{method or '?'} /{'/'.join(segments[:ROUTE_SEGMENTS])}"
+
+
+def judge(requests: Sequence[Request], former: Sequence[Request], limits: GateLimits, *, early: bool = False) -> Verdict:
+    """The verdict on the new slot's requests beside the former's of the same window.
+
+    `early` answers `unknown` unless a failure is already certain.
+    """
+    total, failed, p95 = len(requests), sum(one.failed for one in requests), p95_ms(requests)
+    text = f"{total} requests, {failed} failed" + (f", p95 {p95:.0f} ms" if p95 is not None else "")
+
+    def said(answer: Literal["pass", "fail", "unknown"], why: str = "") -> Verdict:
+        return Verdict(answer, total, failed, p95, f"{text}: {why}" if why else text)
+
+    if failed > limits.error_ratio * total and failed >= (CERTAIN_FAILURES if early else 1):
+        return said("fail", f"more than {limits.error_ratio:.2%} failed")
+    broken = broken_route(requests, former, CERTAIN_FAILURES if early else BROKEN_FAILURES)
+    if broken:
+        return said("fail", broken)
+    if early or total < limits.min_requests:
+        return said("unknown", f"fewer than {limits.min_requests}")
+    if p95 is not None and p95 > limits.p95_ms:
+        return said("fail", f"above {limits.p95_ms} ms")
+    return said("fail", slower) if (slower := _slower(p95, former, limits)) else said("pass")
+
+
+def broken_route(requests: Sequence[Request], former: Sequence[Request], at_least: int) -> str:
+    """The route that fails in the new version and not in the former, as a sentence; empty when there is none."""
+    all_new, all_former = Counter(one.route for one in requests), Counter(one.route for one in former)
+    bad_new, bad_former = (Counter(one.route for one in some if one.failed) for some in (requests, former))
+    for name, bad in bad_new.most_common():
+        sound = bad_former[name] <= SOUND_RATIO * all_former[name]
+        if bad >= at_least and bad >= BROKEN_RATIO * all_new[name] and sound:
+            return f"{name} failed {bad} of {all_new[name]} times, {bad_former[name]} of {all_former[name]} in the former version"
+    return ""
+
+
+def _slower(p95: float | None, former: Sequence[Request], limits: GateLimits) -> str:
+    before = p95_ms(former)
+    if p95 is None or before is None or len(former) < limits.min_requests:
+        return ""
+    return (
+        f"the former version's p95 is {before:.0f} ms in the same seconds" if p95 > max(SLOWER_TIMES * before, before + SLOWER_MS) else ""
+    )
+
+
+def p95_ms(requests: Sequence[Request]) -> float | None:
+    """Nearest-rank 95th percentile in ms."""
+    if not requests:
+        return None
+    ordered = sorted(request.seconds for request in requests)
+    return ordered[math.ceil(0.95 * len(ordered)) - 1] * 1000
