@@ -27,9 +27,10 @@ ENGINE = {
     "log-driver": "json-file",
     "log-opts": {"max-size": "10m", "max-file": "3"},
 }
+CLOCK = "systemd-timesyncd"
 PACKAGES = (
     "ca-certificates", "curl", "docker.io", "fail2ban", "iptables", "iproute2", "logrotate", "openssh-server", "procps",
-    "python3-systemd", "sudo", "systemd-timesyncd", "unattended-upgrades",
+    "python3-systemd", "sudo", CLOCK, "unattended-upgrades",
 )  # fmt: skip
 SSHD = {
     "allowagentforwarding": "no",
@@ -108,7 +109,7 @@ def machine(platform: str, environment: Environment, host: str, openings: Iterab
     sysctl = SYSCTL_NET if lab else SYSCTL_NET | SYSCTL_KERNEL
     folder = facts.root or "/var/lib/cmctl"
     return Machine(
-        packages=dict.fromkeys(PACKAGES, "installed"),
+        packages={name: "installed" for name in PACKAGES if not (lab and name == CLOCK)},
         engine=dict(ENGINE),
         compose="2",
         users={facts.user: User(groups=("docker",), sudo=True)} if facts.user != "root" else {},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 
 from errors import Unreachable
 from hosts.bootstrap import run
@@ -10,6 +10,7 @@ from hosts.bootstrap.run import Plan
 from hosts.connection import Connection
 from hosts.events import Report, silent
 from hosts.fleet import connect
+from hosts.ssh import fresh
 from layout.machine import Machine
 from layout.release import Target
 
@@ -31,15 +32,14 @@ async def plan(name: str, target: Target, wanted: Machine) -> Plan:
 
 async def make(name: str, target: Target, wanted: Machine, report: Report = silent) -> Plan:
     """Make the machine `wanted`; returns what there was to do."""
-
-    async def again() -> None:
-        # A loop of its own has a connection of its own: one that stands already would not notice a closed port.
-        await asyncio.to_thread(asyncio.run, _knock(name, target))
-
-    return await run.apply(connection(name, target), wanted, again, report)
+    return await run.apply(connection(name, target), wanted, functools.partial(_knock, name, target), report)
 
 
 async def _knock(name: str, target: Target) -> None:
-    done = await connection(name, target).run(["true"], timeout_s=KNOCK_S)
+    """A connection that stands already would not notice a closed port."""
+    if target.connection == "local":
+        return
+    async with fresh(name, target) as host:
+        done = await host.run(["true"], timeout_s=KNOCK_S)
     if done.code:
         raise Unreachable(f"{name} lets us in but runs nothing", why=done.stderr.strip())

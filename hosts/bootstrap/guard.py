@@ -40,10 +40,9 @@ Again = Callable[[], Awaitable[None]]
 """Proves over a connection of its own that the machine can still be entered; raises Unreachable when not."""
 
 
-async def guarded(
-    host: Connection, steps: list[Step], carry_out: Callable[[Step], Awaitable[None]], again: Again, wait_s: int = WAIT_S
-) -> None:
-    """Carry risky steps out. Raises RolledBack when nobody gets in any more and the machine has taken them back."""
+async def guarded(host: Connection, steps: list[Step], carry_out: Callable[[Step], Awaitable[None]], again: Again, wait_s: int = 0) -> None:
+    """Carry risky steps out, with WAIT_S (or `wait_s`) to prove the way in. Raises RolledBack when nobody gets in any more and the machine has taken them back."""
+    wait_s = wait_s or WAIT_S
     await output(host, ["sh", "-c", ARM, "guard", str(wait_s)], what="setting the timer")
     started = time.monotonic()
     try:
