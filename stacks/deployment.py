@@ -15,6 +15,7 @@ from environments.model import Environment
 from errors import BadInput
 from hosts import door
 from hosts.observe import Observed
+from images import versions
 from images.resolve import Resolved, resolve
 from layout import checks
 from layout.model import Layout
@@ -25,6 +26,7 @@ from phases.load import Loaded
 from phases.model import Phase
 from templates import names, release, write
 from templates import secrets as secret_values
+from templates.nginx import OLDEST
 from templates.render import bundles
 from tools import toolchain
 
@@ -102,8 +104,9 @@ def prepare(wish: Wish, report: Report) -> Deployment:
     cert = _certificate(found)
     resolved = images(found, report)
     references = {name: one.reference for name, one in resolved.items()}
+    nginx = versions.nginx(references["nginx"], homes.cache()) if "nginx" in references else OLDEST
     specs = {
-        layer: release.spec(layout, found.version if layout.instances else layer, references, values, cert, homes.home())
+        layer: release.spec(layout, found.version if layout.instances else layer, references, values, cert, homes.home(), nginx)
         for layer, layout in _on_hosts(found).items()
     }
     return Deployment(found, specs, resolved, values)
