@@ -83,6 +83,7 @@ def facts(wish: Wish) -> Facts:
     _version(version)
     if phase.runtime != "compose":
         raise BadInput(f"phase {phase.number} runs on {phase.runtime}, which is not there yet", hint="cmctl phases")
+    checks.strangers(environment, environments.others(environment.name))
     found = Facts(loaded, phase, environment, version)
     checks.check(*(found.layout(layer) for layer in found.layers))
     return found
