@@ -87,6 +87,8 @@ def _revenue(facts: Facts) -> list[Finding]:
             continue
         users, share = max(one.high for one in people), near[0].low
         payers = users * share / HUNDRED
+        if not payers:
+            continue
         each = goal.low / payers
         text = f"{money(goal.low)} / ({users:,.0f} users × {share.normalize():f} %) = {money(each)} for each payer"
         price = next(iter(of(facts, "plan price")), None)
@@ -204,7 +206,7 @@ def _fees(facts: Facts, book: Book | None) -> list[Finding]:
     fee = [book.prices[name].price or Decimal(0) for name in ("payment-fee", "payment-tax") if book and name in book.prices]
     revenue = next((goal for goal in of(facts, "revenue") if goal.currency == "USD"), None)
     table = max((one for one in facts.tables if one.total), key=lambda one: cast("Decimal", one.total and one.total.high), default=None)
-    if not fee or revenue is None or table is None or table.total is None:
+    if not fee or revenue is None or table is None or table.total is None or not table.total.high:
         return []
     percent = sum(fee, Decimal(0))
     cost = revenue.low * percent / HUNDRED

@@ -35,7 +35,7 @@ def findings(facts: Facts, book: Book | None) -> list[Finding]:
     for item in table.items:
         if item.amount is None:
             continue
-        own = [quota for quota in facts.quotas if quota.words & item.words]
+        own = [quota for quota in facts.quotas if quota.words & item.words and quota.amount]
         prices = [quota for quota in own if quota.each] or _of_book(item, book)
         found = [*_priced(table, item, prices, facts, plans), *_full(item, own, facts.usages)]
         done += found or _implied(table, item, prices, facts.usages)

@@ -227,7 +227,21 @@ PIECES = st.sampled_from([
     "At 8K users - Begin Phase 1", "5K-10K users: Start Phase 1", "Reduce bandwidth by 60%", "Message Queue: Redis", "$0/GB", "$0.10 per 1,000 emails", "₹1,999/1 month", "pricing",
     "10x cheaper than S3", "500/pod | 10 pods", "Revenue: ", "margin", "Current: ", "Upgrade to: ", "×", "=", "99999999999999999999999", "٣", "²", "\x00", "\x85",
 ])  # fmt: skip
-ANY = st.one_of(st.text(max_size=200), st.lists(st.one_of(PIECES, st.text(max_size=4)), max_size=40).map("".join))
+# Whole lines, each with a place for a figure, so that tables, plans, usage and goals come together.
+LINES = [
+    "# Phase 1 (0-{} users)", "## Phase 2: more ({} users)", "### Redis", "### Message Queue", "```", "```bash", "| What | Monthly cost | Notes |", "|---|---|---|",
+    "| Redis | ${} | {} pods |", "| Message Queue | ${}-{} | |", "| SendGrid | ${}/month | |", "| Neon PostgreSQL | ${} | |", "| API Balancer | {}+ | |", "| **Total** | **${}** | |",
+    "| Layer | Requests/sec | Capacity | Notes |", "| Pods | {}/pod | {} pods max | {} req/s total |", "| PostgreSQL | {} | {} replicas | {} connections/pod |", "├── VPS: {}GB RAM → ${}/month",
+    "├── Atlas M30 + Replicas → ${}/month", "├── Redis → ${}/month", "├── Message Queue → ${}/month", "├── App Servers: {}x 8GB VPS → ${}/month", "└── Total: ~${}/month", "Cost per user: ${} (at {} users)",
+    "**Cost**: ${}-{}/month", "Cost: ${}/month → ${}/month", "Current: M10 → M30", "Database: Atlas M40 with replicas", "Message Queue: Redis", "Server: 8GB RAM", "- Upstash Redis (${}/{}K commands)",
+    "- ${}/GB ({}x cheaper than S3)", "Use SendGrid:", "- Essentials: ${}/month ({}K emails)", "- ${} per {} emails", "- Free tier: {} emails/day", "- Total: ~{} emails/day", "├─ Queries: ~{}/minute",
+    "- Total: {} cache ops/minute", "Pricing:", "- Plan: ₹{}/1 month", "- Revenue: ${}/month", "- Margin: {}%", "- Conversion: {}%", "- Goal: <${} per user per month", "- {}+ concurrent users", "- Currently {}-{} concurrent users",
+    "- Load test with {} concurrent users", "- At {} users - Begin Phase 1", "{}-{} users: Complete Phase 2", "CDN: Reduce bandwidth by {}%", "- Max replicas: {}", "- {} workers", "{} x {} = {}", "{}GB RAM", "- Memory: {}GB ({}% of available)",
+]  # fmt: skip
+FIGURES = st.one_of(st.sampled_from(["0", "1", "0.00", "1,000", "5K", "1M", "100", "99999999999999999999"]), st.integers(0, 10**7).map(str))
+FILLED = st.tuples(st.sampled_from(LINES), FIGURES, FIGURES, FIGURES).map(lambda parts: parts[0].format(*parts[1:]))
+DOCUMENTS = st.lists(FILLED, min_size=3, max_size=40).map("\n".join)
+ANY = st.one_of(DOCUMENTS, st.text(max_size=200), st.lists(st.one_of(PIECES, st.text(max_size=4)), max_size=40).map("".join))
 
 
 @settings(max_examples=100, deadline=None)
