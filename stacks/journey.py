@@ -89,7 +89,7 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
     changed = tuple(layer for layer, plan in plans.items() if not plan.empty)
     entries = history.read(homes.home(), wish.platform, wish.environment)
     return Look(
-        deployment, run, plans, live, price.change(found.loaded, live, found.phase.number),
+        deployment, run, plans, live, price.change(found.loaded, live, found.phase.number, found.environment),
         (*risk.risks(change for plan in plans.values() for change in plan.changes), *checks.promises(found.layout(found.layers[1]))),
         history.expected_s(entries, "deploy", wish.phase, changed), operations.plugins(run),
         frozenset(refreshed),
