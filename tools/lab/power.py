@@ -12,6 +12,7 @@ from pathlib import Path
 
 from errors import CmctlError
 from tools.lab import disk, groups, launch
+from tools.lab.call import HELD
 from tools.lab.plan import Host
 from tools.lab.wait import until
 from tools.machine import Answer
@@ -59,7 +60,7 @@ def start(host: Host, place: Place, layers: Sequence[Path], offered: Path) -> No
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     with place.console.open("wb") as console:
         done = subprocess.run(
-            command, env=told | {"PATH": path}, stdin=subprocess.DEVNULL, stdout=console, stderr=console, timeout=BOOT_S, check=False
+            command, env=told | {"PATH": path}, input=b"", stdout=console, stderr=console, timeout=BOOT_S, check=False, pass_fds=tuple(HELD)
         )
     if done.returncode:
         raise CmctlError(f"{host.name} cannot be started", why=_last_words(place))

@@ -13,6 +13,7 @@ from pathlib import Path
 from environments import private_files
 from environments.home import home
 from errors import BadInput
+from tools.lab.call import HELD
 from tools.lab.plan import SUBNET
 
 RUN = Path("/run/cmctl-lab")
@@ -48,9 +49,11 @@ def alone(name: str) -> Iterator[Path]:
     """Hold a lab's name on this machine; a killed holder lets go. Yields the file that says whose home the lab has."""
     path = RUN / name
     descriptor = _taken(path)
+    HELD.add(descriptor)
     try:
         yield path
     finally:
+        HELD.discard(descriptor)
         if not path.stat().st_size:
             path.unlink()
         with suppress(OSError):  # another lab's name is in it
@@ -60,14 +63,21 @@ def alone(name: str) -> Iterator[Path]:
 
 def _taken(path: Path) -> int:
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, FileExistsError):  # the folder goes and comes with the last and the first lab
+            path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # The holder before may have removed the file: then the lock is nobody's.
-            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
+            if _is(path, descriptor):
                 return descriptor
             os.close(descriptor)
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    """Whether an open file still has its name: the holder before may have removed it, and then its lock is nobody's."""
+    try:
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def refuse_a_second(path: Path, record: Record) -> None:
