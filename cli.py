@@ -11,7 +11,15 @@ from typing import Annotated
 
 import typer
 
-from commands import cost, deploy, facts, load, machine, render
+from commands import (
+    cost,
+    deploy,
+    facts,
+    lab,
+    load,
+    machine,
+    render,
+)
 from errors import BadInput, CmctlError, Interrupted
 
 app = typer.Typer(
@@ -21,7 +29,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for family in (deploy, load, cost, facts, render, machine):
+for family in (
+    deploy,
+    load,
+    cost,
+    facts,
+    render,
+    machine,
+    lab,
+):
     family.register(app)
 
 
