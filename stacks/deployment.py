@@ -15,6 +15,7 @@ from environments.model import Environment
 from errors import BadInput
 from hosts import door
 from hosts.observe import Observed
+from images import versions
 from images.resolve import Resolved, resolve
 from layout import checks, kubernetes, kubernetes_checks
 from layout.kubernetes import ClusterPlan
@@ -29,6 +30,7 @@ from stacks.kubernetes.spec import ClusterSpec
 from stacks.kubernetes.spec import wanted as wanted_there
 from templates import names, release, write
 from templates import secrets as secret_values
+from templates.nginx import OLDEST
 from templates.render import bundles
 from tools import toolchain
 
@@ -131,8 +133,9 @@ def prepare(wish: Wish, report: Report) -> Deployment:
         return Deployment(found, {}, {}, values, cluster.spec(found.plan, found.version, wish.images, values, cert, wish.canary, report))
     resolved = images(found, report)
     references = {name: one.reference for name, one in resolved.items()}
+    nginx = versions.nginx(references["nginx"], homes.cache()) if "nginx" in references else OLDEST
     specs = {
-        layer: release.spec(layout, found.version if layout.instances else layer, references, values, cert, homes.home())
+        layer: release.spec(layout, found.version if layout.instances else layer, references, values, cert, homes.home(), nginx)
         for layer, layout in _on_hosts(found).items()
     }
     return Deployment(found, specs, resolved, values)
