@@ -181,6 +181,7 @@ class Environment(Facts):
         if network.prefixlen > 24 or not network.is_private or network.is_loopback:
             raise broken(f"{network} is no private network of 256 addresses or more", "network")
         taken = {"listen.address": self.listen.address} | {f"hosts.{name}.address": host.address for name, host in self.hosts.items()}
+        taken |= {f"hosts.{name}.private": host.private for name, host in self.hosts.items() if host.private}
         for where, address in taken.items():
             if address in network:
                 raise broken(f"{network} holds {where} {address}, which is no container's", "network")
@@ -188,10 +189,19 @@ class Environment(Facts):
 
     @model_validator(mode="after")
     def hosts_are_different(self) -> Environment:
+        """All doubled addresses are told at the first of them."""
         places = Counter((host.address, host.port) for host in self.hosts.values() if host.connection == "ssh")
+        inside = Counter(host.private for host in self.hosts.values() if host.private)
+        found: dict[str, tuple[str, str]] = {}
         for name, host in self.hosts.items():
             if places[host.address, host.port] > 1:
-                raise broken(f"{host.address} port {host.port} is given to more than one host", "hosts", name, "address")
+                found.setdefault(f"{host.address} port {host.port} is given to more than one host", (name, "address"))
+            if host.private and inside[host.private] > 1:
+                found.setdefault(f"{host.private} is given to more than one host", (name, "private"))
+            if host.private and any(other.address == host.private for one, other in self.hosts.items() if one != name):
+                found.setdefault(f"{host.private} is another host's address", (name, "private"))
+        if found:
+            raise broken("; ".join(found), "hosts", *next(iter(found.values())))
         return self
 
     @model_validator(mode="after")

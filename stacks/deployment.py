@@ -107,6 +107,7 @@ def facts(wish: Wish) -> Facts:
     environment = environments.load(wish.environment)
     version = wish.version or loaded.platform.version
     _version(version)
+    checks.strangers(environment, environments.others(environment.name))
     found = Facts(loaded, phase, environment, version)
     if found.in_cluster:
         kubernetes_checks.check(found.plan)

@@ -11,6 +11,7 @@ from environments import home as homes
 from errors import BadInput, CmctlError
 from hosts import door
 from hosts.events import Outcome
+from layout import checks
 from stacks import history, operations, price, risk
 from stacks.deployment import Deployment, Facts, Wish, facts, live_phase, observed, prepare, targets
 from stacks.events import Event, OnEvent, Progress
@@ -89,7 +90,7 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
     entries = history.read(homes.home(), wish.platform, wish.environment)
     return Look(
         deployment, run, plans, live, price.change(found.loaded, live, found.phase.number),
-        tuple(risk.risks(change for plan in plans.values() for change in plan.changes)),
+        (*risk.risks(change for plan in plans.values() for change in plan.changes), *checks.promises(found.layout(found.layers[1]))),
         history.expected_s(entries, "deploy", wish.phase, changed), operations.plugins(run),
         frozenset(refreshed),
     )  # fmt: skip
