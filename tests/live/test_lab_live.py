@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from errors import CmctlError
 from tools.lab import Lab, groups
+from tools.lab.wait import until
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root")]
 NAME, SUBNET = "labtest", "10.76.0.0/24"
@@ -227,3 +229,16 @@ def test_up_again_changes_nothing(lab: Lab) -> None:
     lab.up(2)
     assert [one.engine for one in lab.status()] == [True, True]
     assert lab.known_hosts.read_text() == keys
+
+
+@pytest.mark.parametrize("verb", ["poweroff", "reboot"])
+def test_a_host_that_shuts_itself_down_is_off_until_it_is_booted(lab: Lab, verb: str) -> None:
+    """systemd ends everything in order; the host is off, and boots again from the same disk."""
+    assert lab.run(2, ["sh", "-c", "echo kept > /opt/kept"]).code == 0
+    lab.run(2, ["systemctl", verb])
+    until(lambda: not lab.status()[1].on, 30, f"{verb} does not end")
+    with pytest.raises(CmctlError, match="is off"):
+        lab.run(2, ["true"])
+    lab.boot(2)
+    assert lab.run(2, ["cat", "/opt/kept"]).out == "kept\n"
+    assert banner(lab, 2)
