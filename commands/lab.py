@@ -114,7 +114,7 @@ def boot(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
 def fill(
     host: Host,
     name: Name = "lab",
-    leave: Annotated[int, typer.Option("--leave-mb", help="MiB that stay free.")] = 0,
+    leave: Annotated[int, typer.Option("--leave-mb", min=0, help="MiB that stay free.")] = 0,
     as_json: options.Json = False,
 ) -> None:
     """Fill a host's disk until nothing can be written."""

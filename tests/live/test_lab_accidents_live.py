@@ -155,3 +155,16 @@ def test_a_host_that_cannot_boot_says_why(lab: Lab) -> None:
     assert time.monotonic() - start < 10
     assert "mount" in failed.value.why
     assert [one.engine for one in lab.status()] == [True, False]
+
+
+def test_a_machine_with_one_hierarchy_of_control_groups(lab: Lab) -> None:
+    """Control groups v2, as newer systems have them: the host's systemd and engine run in it, a container runs, and nothing is left."""
+    command = [sys.executable, str(Path(cli.__file__)), "lab", "up", "--hosts", "1", "--name", NAME, "--subnet", SUBNET]
+    only_v2 = ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"', "sh"]
+    subprocess.run([*only_v2, *command], check=True, timeout=120, capture_output=True)
+    assert lab.run(1, ["docker", "info", "-f", "{{.CgroupVersion}}"]).out.strip() == "2"
+    assert lab.run(1, ["systemctl", "is-system-running"]).out.strip() == "running"
+    lab.run(1, ["sh", "-c", "tar -ch /usr/bin/docker-init 2>/dev/null | docker import - lab/still"])
+    assert lab.run(1, ["docker", "run", "--rm", "lab/still", "/usr/bin/docker-init", "--version"]).code == 0
+    lab.down()
+    assert traces(lab) == NOTHING

@@ -34,6 +34,8 @@ def hierarchies() -> list[Path]:
 
 
 def join(group: str, memory_mb: str) -> None:
+    """Raises SystemExit when memory is to be limited and no hierarchy can."""
+    limited = not memory_mb
     for root in hierarchies():
         own = root / group
         own.mkdir(parents=True, exist_ok=True)
@@ -43,7 +45,10 @@ def join(group: str, memory_mb: str) -> None:
         for name in ("memory.limit_in_bytes", "memory.max"):
             if memory_mb and (own / name).exists():
                 (own / name).write_text(str(int(memory_mb) << 20))
+                limited = True
         (own / "cgroup.procs").write_text(str(os.getpid()))
+    if not limited:
+        sys.exit("no control group of this machine limits memory: leave --memory-mb out")
 
 
 def forbid_swap() -> None:
