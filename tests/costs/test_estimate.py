@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from costs import bills, books
@@ -16,7 +16,7 @@ from costs.money import shown, shown_unit
 from environments.model import Environment
 from errors import BadInput
 from phases.load import Loaded, load
-from tests.costs.figures import LOADED, SEED, TODAY, WITH_ATLAS
+from tests.costs.figures import LOADED, SEED, TODAY, WITH_ATLAS, cases
 
 LIST = books.load("list-2026-11")
 
@@ -89,7 +89,7 @@ def test_the_worst_prices_are_shown_by_share() -> None:
     assert one.stale_share(TODAY + dt.timedelta(days=100)) == 1
 
 
-@settings(max_examples=40)
+@cases(40)
 @given(phase=st.sampled_from([0, 1, 2, 3]), users=st.integers(1, 10**7), book=st.sampled_from([SEED, WITH_ATLAS, LIST]))
 def test_components_add_up_to_the_total(phase: int, users: int, book: books.Book) -> None:
     """The sum over components, the sum over lines and the total of all groups are the same amount, at any number of users."""
@@ -165,3 +165,14 @@ def test_a_platform_without_a_bill(tmp_path: Path) -> None:
 def test_the_bill_names_only_what_books_know() -> None:
     """Every sku of the shipped bill is known to a shipped book."""
     bills.load("codementee").check(books.known())
+
+
+def test_a_currency_without_a_rate_is_named_with_its_line(tmp_path: Path) -> None:
+    """Mixed currencies without a rate are exit 2 with the price's file, line and key."""
+    own = tmp_path / "ours.yaml"
+    own.write_text(
+        "schema: cmctl/prices/1\nname: ours\ntitle: Ours\ncurrency: USD\nbase: seed\nprices:\n"
+        "  - {id: atlas-m30, title: M30, vendor: v, sku: M30, unit: month, price: 5, currency: XTS, method: own, confidence: A, source: x, as_of: 2026-11-01}\n"
+    )
+    with pytest.raises(BadInput, match=r"ours\.yaml:7: currency: no exchange rate for XTS"):
+        estimate(LOADED, 2, books.load(str(own)))
