@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -162,9 +163,21 @@ def test_a_platform_without_a_bill(tmp_path: Path) -> None:
         estimate(other, 1, SEED, bill_root=tmp_path)
 
 
+def test_a_bill_beside_the_platform_comes_first(tmp_path: Path) -> None:
+    """A platform's own folder holds its bill; another platform's bill there is refused with its line."""
+    text = (bills.ROOT / "codementee.yaml").read_text().replace("  host/lb/4gb: vps-4gb\n", "  host/lb/4gb: vps-8gb\n")
+    (tmp_path / "bill.yaml").write_text(text)
+    head = LOADED.documents[0]
+    own = Loaded(LOADED.platform, LOADED.phases, (replace(head, path=tmp_path / "platform.yaml"), *LOADED.documents[1:]))
+    assert estimate(own, 2, SEED).total.amount == 540
+    (tmp_path / "bill.yaml").write_text(text.replace("platform: codementee", "platform: shop"))
+    with pytest.raises(BadInput, match=r"bill\.yaml:3: platform 'shop' is not 'codementee'"):
+        estimate(own, 2, SEED)
+
+
 def test_the_bill_names_only_what_books_know() -> None:
     """Every sku of the shipped bill is known to a shipped book."""
-    bills.load("codementee").check(books.known())
+    bills.load(LOADED).check(books.known())
 
 
 def test_a_currency_without_a_rate_is_named_with_its_line(tmp_path: Path) -> None:
