@@ -77,7 +77,7 @@ def document(seen: Look) -> dict[str, Any]:
         "platform": found.loaded.platform.name, "environment": found.environment.name, "phase": found.phase.number, "version": seen.version,
         "live_phase": seen.live,
         "changes": [_change_document(layer, change) for layer, plan in seen.plans.items() for change in plan.changes],
-        "price": {"before": seen.price.before, "after": seen.price.after, "delta": str(seen.price.delta), "book": seen.price.book},
+        "price": {"before": seen.price.before, "after": seen.price.after, "delta": None if seen.price.delta is None else str(seen.price.delta), "book": seen.price.book},
         "risks": list(seen.risks), "expected_s": seen.expected_s, "plugins": seen.plugins,
         "images": {name: {"reference": one.reference, "way": one.way} for name, one in seen.deployment.images.items()},
     }  # fmt: skip
