@@ -25,6 +25,10 @@ class Expected:
     by_errors: bool = False
     starved: bool = False
 
+    @property
+    def name(self) -> str:
+        return "starved" if self.starved else self.kind
+
 
 SERVICES = (
     Expected("mmc", "a queue with eight servers; truth by Erlang-C"),
