@@ -154,9 +154,7 @@ def in_cluster(platform: str, phase: int | None, environment: str) -> bool:
 
 
 def _done(found: Facts, changed: set[str], seconds: float, heard: _Heard, outcome: Outcome | None = None) -> Done:
-    layers, former = [], ""
-    if found.in_cluster:
-        layers, former = _kept(found, changed)
+    layers, former = _kept(found, changed) if found.in_cluster else ([], "")
     for layer in found.layers if not found.in_cluster else ():
         seen = observed(found, [layer])[layer]
         state = next((one.state for one in seen.values() if one.state), None)
