@@ -59,7 +59,8 @@ def _figures(seen: Look) -> None:
     for risk in seen.risks:
         ui.say(f"risk: {risk}", style="yellow")
     if not seen.risks:
-        ui.say("risk: no request is hurt: the new version starts beside the old one, and one flag moves the traffic")
+        moved = "an old pod goes when a new one is ready" if seen.deployment.facts.in_cluster else "one flag moves the traffic"
+        ui.say(f"risk: no request is hurt: the new version starts beside the old one, and {moved}")
     expected = (
         "not known yet: the first time here"
         if seen.expected_s is None
