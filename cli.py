@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from commands import (
+    cluster,
     cost,
     deploy,
     facts,
@@ -37,6 +38,7 @@ for family in (
     render,
     machine,
     lab,
+    cluster,
 ):
     family.register(app)
 
