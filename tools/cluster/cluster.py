@@ -6,7 +6,7 @@ import shutil
 import ssl
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ import yaml
 
 from errors import CmctlError, Unreachable
 from tools.builder import Report
-from tools.cluster import documents, family, keys, programs, record, space
+from tools.cluster import documents, family, keys, node, programs, record, runtime, space
 from tools.cluster.api import Api, condition, wait
 from tools.cluster.documents import Size
 from tools.cluster.place import Place, place
@@ -64,6 +64,8 @@ class Cluster:
         Raises Unreachable without root or Go, Locked when one runs, CmctlError when a program does not get ready; then nothing is left.
         """
         found = family.programs(self.report)
+        if self.real:
+            node.need(self.report)
         begun = time.monotonic()
         with self._step("namespaces"):
             shutil.rmtree(self.place.run, ignore_errors=True)
@@ -89,6 +91,9 @@ class Cluster:
             self._simulate(found, running)
         with self._step("metrics api"):
             self._metrics(found, running)
+        if self.real:
+            with self._step("real node"):
+                self._real_node(found, running)
 
     def _control_plane(self, found: family.Programs, running: Record) -> None:
         self.start(found, running, programs.etcd(self.place))
@@ -125,6 +130,22 @@ class Cluster:
             self.api.apply(document)
         path = f"/apis/apiregistration.k8s.io/v1/apiservices/{documents.METRICS_API}"
         self.until(running, "metrics-server", lambda: condition(self.api.get(path), "Available") == "True", "the metrics API is available")
+
+    def _real_node(self, found: family.Programs, running: Record) -> None:
+        node.configure(self.place)
+        self.launch(running, "containerd", ["containerd", f"--config={self.place.run / 'containerd.toml'}"])
+        node.until_answers(running.first)
+        node.import_sandbox(self.place, running.first, self.report)
+        self.start(found, running, runtime.kubelet(self.place))
+        self.until(running, "kubelet", lambda: keys.NODE in self.ready_nodes(), "the real node is ready")
+        self.start(found, running, runtime.proxy(self.place))
+        self.start(found, running, runtime.name_server(self.place))
+        for document in runtime.name_service(self.place):
+            self.api.apply(document)
+
+    def load_images(self, references: Sequence[str]) -> None:
+        """Bring images of this machine's container engine into the real node; pods name them by the same reference, pulled never."""
+        node.import_images(self.place, self.running().first, references)
 
     def ready_nodes(self) -> list[str]:
         return [one["metadata"]["name"] for one in self.api.items("/api/v1/nodes") if condition(one, "Ready") == "True"]
