@@ -11,14 +11,18 @@ from commands import options
 Nodes = Annotated[int | None, typer.Option("--nodes", min=0, max=100, help="Simulated nodes, whose pods run nothing: 3, or 0 with --real.")]
 Real = Annotated[bool, typer.Option("--real", help="Add a real node: containerd and the kubelet run the pods' containers.")]
 
+Cpus = Annotated[
+    int, typer.Option("--cpus", min=0, max=256, help="CPUs the real node offers, whatever this machine has; 0: as many as it has.")
+]
 
-def up(nodes: Nodes = None, real: Real = False, as_json: options.Json = False) -> None:
+
+def up(nodes: Nodes = None, real: Real = False, cpus: Cpus = 0, as_json: options.Json = False) -> None:
     """Start an empty cluster: etcd, API server, scheduler, controller manager, Gateway API, metrics API, nodes."""
     from commands import ui
     from tools.cluster import Cluster
     from tools.cluster.place import CONTEXT
 
-    cluster = Cluster(nodes=nodes if nodes is not None else 0 if real else 3, real=real, report=ui.say)
+    cluster = Cluster(nodes=nodes if nodes is not None else 0 if real else 3, real=real, cpus=cpus, report=ui.say)
     cluster.up()
     if as_json:
         ui.emit("cmctl/cluster-up/1", {"context": CONTEXT, "kubeconfig": str(cluster.kubeconfig), "seconds": cluster.seconds})

@@ -6,7 +6,7 @@ import shutil
 import ssl
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -33,13 +33,17 @@ def silent(_: str) -> None:
 
 @dataclass
 class Cluster:
-    """A cluster on this machine, as a context manager or by `up` and `down`. `seconds` are the measured steps of the last `up`."""
+    """A cluster on this machine, as a context manager or by `up` and `down`. `seconds` are the measured steps of the last `up`.
+
+    `nodes` simulated nodes of `size`; `real` adds a node that runs containers and offers `cpus` CPUs (0: what the machine has).
+    """
 
     place: Place = field(default_factory=place)
     timing: Timing = field(default_factory=Timing)
     nodes: int = 3
     size: Size = field(default_factory=Size)
     real: bool = False
+    cpus: int = 0
     report: Report = silent
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -69,7 +73,7 @@ class Cluster:
         begun = time.monotonic()
         with self._step("namespaces"):
             shutil.rmtree(self.place.run, ignore_errors=True)
-            holder, first = space.create(self.place)
+            holder, first = space.create(self.place, self.cpus)
         running = Record(holder, first)
         try:
             self._fill(found, running)
@@ -143,8 +147,8 @@ class Cluster:
         for document in runtime.name_service(self.place):
             self.api.apply(document)
 
-    def load_images(self, references: Sequence[str]) -> None:
-        """Bring images of this machine's container engine into the real node; pods name them by the same reference, pulled never."""
+    def load_images(self, references: Mapping[str, str]) -> None:
+        """Bring images into the real node: the name pods use → the name this machine's container engine has it by."""
         node.import_images(self.place, self.running().first, references)
 
     def ready_nodes(self) -> list[str]:

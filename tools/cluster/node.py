@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from environments.home import cache
@@ -88,27 +88,24 @@ def import_sandbox(place: Place, first: Process, report: Report) -> None:
     ctr(first, "images", "import", str(archive))
 
 
-def import_images(place: Place, first: Process, references: Sequence[str]) -> None:
-    """Bring images of this machine's container engine into the node. Raises CmctlError when the engine has one of them not."""
+def import_images(place: Place, first: Process, references: Mapping[str, str]) -> None:
+    """Images of this machine's container engine → the node, under the names pods use. Raises CmctlError when one is missing."""
     archive = place.run / "images.tar"
-    with archive.open("wb") as file:
-        done = subprocess.run(
-            ["docker", "save", *references],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.PIPE,
-            text=False,
-            timeout=IMPORT_S,
-            check=False,
-        )
     try:
-        if done.returncode:
-            raise CmctlError(
-                f"docker save {' '.join(references)} failed", why=done.stderr.decode(errors="replace")[-300:], hint="cmctl images --phase 3"
-            )
+        for wanted, found in references.items():
+            _docker("tag", found, wanted)
+        _docker("save", "--output", str(archive), *references)
         ctr(first, "images", "import", str(archive))
     finally:
         archive.unlink(missing_ok=True)
+
+
+def _docker(*arguments: str) -> None:
+    done = subprocess.run(
+        ["docker", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=IMPORT_S, check=False
+    )
+    if done.returncode:
+        raise CmctlError(f"docker {' '.join(arguments[:2])} … failed", why=done.stderr.strip()[-300:], hint="cmctl images --phase 3")
 
 
 def images(first: Process) -> list[str]:

@@ -57,8 +57,10 @@ def process(pid: int) -> Process:
     return Process(pid, started(pid) or 0)
 
 
-def create(place: Place) -> tuple[Process, Process]:
+def create(place: Place, cpus: int = 0) -> tuple[Process, Process]:
     """Network, mount and process namespaces. Returns the process that holds them and, seen from outside, their first process.
+
+    `cpus` above 0 is what a real node in them offers, whatever the machine has.
 
     Raises Unreachable without root, Locked when a cluster of this number runs already.
     """
@@ -73,7 +75,7 @@ def create(place: Place) -> tuple[Process, Process]:
     _network(place)
     for group in groups(place):
         group.mkdir(exist_ok=True)
-    return _first(place)
+    return _first(place, cpus)
 
 
 def _network(place: Place) -> None:
@@ -91,10 +93,10 @@ def _network(place: Place) -> None:
     _ip("ip", "netns", "exec", place.name, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
 
 
-def _first(place: Place) -> tuple[Process, Process]:
+def _first(place: Place, cpus: int) -> tuple[Process, Process]:
     argv = ["nsenter", f"--net={NETNS / place.name}", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     reading, writing = os.pipe()
-    holder = _detached([*argv, sys.executable, "-I", str(INIT), *OWN_FOLDERS], writing)
+    holder = _detached([*argv, sys.executable, "-I", str(INIT), str(cpus), *OWN_FOLDERS], writing)
     os.close(writing)
     with os.fdopen(reading, encoding="utf-8", errors="replace") as told:
         said = told.readline()
