@@ -15,7 +15,7 @@ setup:
 demo:  ## Deploy phase 2 on this machine, put a short load on it, print what a user costs
 	@start=$$(date +%s); tools/bootstrap.sh && CMCTL_DEMO_START=$$start $(VENV)/python -m tools.demo
 
-test: setup check fast live  ## Everything CI runs: lint, types, fast and live suites
+test: setup check fast live live-cluster  ## Everything CI runs: lint, types, fast and live suites
 
 check: setup  ## Lint and types
 	@$(VENV)/ruff check .
@@ -27,7 +27,11 @@ fast: setup  ## The fast suite: no root, no network, no Docker
 
 live: setup  ## The live suites: real engine, containers and load; prints their figures
 	@$(VENV)/python -m tools.prepare
-	@$(VENV)/pytest -q -s -m live tests/live
+	@$(VENV)/pytest -q -s -m live tests/live --ignore-glob='*_cluster*'
+
+live-cluster: setup  ## A real Kubernetes control plane and node on this machine: rollouts, drains, scaling, faults (root)
+	@$(VENV)/python -m tools.prepare cluster
+	@$(VENV)/pytest -q -s -m live tests/live/test_cluster*
 
 bench: bench-switch bench-capacity  ## All benchmarks
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from commands import (
+    cluster,
     cost,
     deploy,
     facts,
@@ -39,6 +40,7 @@ for family in (
     render,
     machine,
     lab,
+    cluster,
 ):
     family.register(app)
 
