@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from commands import cost, deploy, facts, load, machine
+from commands import cost, deploy, drift, facts, load, machine
 from errors import BadInput, CmctlError, Interrupted
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for family in (deploy, load, cost, facts, machine):
+for family in (deploy, drift, load, cost, facts, machine):
     family.register(app)
 
 

@@ -38,7 +38,9 @@ async def check(targets: Mapping[str, Target], needs: Mapping[str, Need]) -> dic
     findings = [line for name, (system, offset) in there.items() for line in judge(name, system, offset, needs[name])]
     if away:
         told = [str(one).replace("\n", "\n  ") for one in away]
-        raise Unreachable("\n".join([*told, *findings]), why="nothing was changed", hint="mend what is named above, then run the same command")
+        raise Unreachable(
+            "\n".join([*told, *findings]), why="nothing was changed", hint="mend what is named above, then run the same command"
+        )
     if findings:
         raise BadInput("\n".join(findings), why="nothing was changed", hint="mend what is named above, then run the same command")
     return {name: system for name, (system, _) in there.items()}
@@ -70,9 +72,13 @@ def judge(name: str, system: System, offset_s: float, need: Need) -> list[str]:
         found.append(f"{name}: {system.disk_free_mb} MiB free, {need.free_mb} MiB are needed for images and logs (runbooks/disk-full.md)")
     if abs(offset_s) > CLOCK_S:
         way = "ahead" if offset_s > 0 else "behind"
-        found.append(f"{name}: its clock is {_told(abs(offset_s))} {way} of this machine's: timedatectl set-ntp true, on the one that is wrong")
+        found.append(
+            f"{name}: its clock is {_told(abs(offset_s))} {way} of this machine's: timedatectl set-ntp true, on the one that is wrong"
+        )
     if system.owner not in {"", need.owner}:
-        found.append(f"{name}: it belongs to {system.owner}, not to {need.owner}: a host is one environment's (/etc/cmctl/environment there)")
+        found.append(
+            f"{name}: it belongs to {system.owner}, not to {need.owner}: a host is one environment's (/etc/cmctl/environment there)"
+        )
     return found
 
 
