@@ -11,7 +11,16 @@ from typing import Annotated
 
 import typer
 
-from commands import cost, deploy, drift, facts, load, machine
+from commands import (
+    cost,
+    deploy,
+    drift,
+    facts,
+    lab,
+    load,
+    machine,
+    render,
+)
 from errors import BadInput, CmctlError, Interrupted
 
 app = typer.Typer(
@@ -21,7 +30,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for family in (deploy, drift, load, cost, facts, machine):
+for family in (
+    deploy,
+    drift,
+    load,
+    cost,
+    facts,
+    render,
+    machine,
+    lab,
+):
     family.register(app)
 
 

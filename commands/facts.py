@@ -1,8 +1,7 @@
-"""`phases` and `render`: what is declared, and what would be deployed."""
+"""`phases`: what is declared."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,26 +64,5 @@ def _at(data: object, location: tuple[str | int, ...]) -> object:
     return data
 
 
-def render(
-    phase: options.Phase,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder that gets one folder per layer and host.")],
-    env: options.Env = "local",
-    platform: options.Platform = "codementee",
-    version: options.Version = None,
-    as_json: options.Json = False,
-) -> None:
-    """Write the files that a deploy would bring to the hosts. Same input, same bytes; nothing is contacted."""
-    from commands import ui
-    from stacks.deployment import Wish, rendered
-
-    files = rendered(Wish(platform, phase, env, version), out)
-    if as_json:
-        ui.emit("cmctl/render/1", {"out": str(out), "files": files})
-        return
-    ui.table(("file", "bytes"), sorted(files.items()), right=("bytes",))
-    ui.hint(f"cmctl preview --phase {phase} --env {env}")
-
-
 def register(app: typer.Typer) -> None:
     app.command("phases")(phases)
-    app.command("render")(render)

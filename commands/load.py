@@ -2,52 +2,87 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from commands import options
 
-Rate = Annotated[float, typer.Option("--rate", min=0.1, max=10_000, help="Requests per second that are offered.")]
-Seconds = Annotated[float, typer.Option("--seconds", min=1, max=3600, help="Seconds of load that count, after 5 s of warming up.")]
+Rate = Annotated[
+    float | None, typer.Option("--rate", min=0.1, max=10_000, help="Is this many requests per second fine? One probe at that rate.")
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option("--seconds", min=1, max=3600, help="Seconds of load that count, for --smoke and --rate; after 5 s of warming up."),
+]
 Own = Annotated[bool, typer.Option("--i-own-this", help="Needed for production: real users share what is loaded.")]
 Url = Annotated[str | None, typer.Option("--url", help="Another declared host of the environment than its domain.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="A value that journeys need: name=value. May be given again.")]
+Overload = Annotated[
+    bool,
+    typer.Option(
+        "--allow-overload", help="Consent to seconds of overload: finds the limit sooner and better. Without it the load is ramped."
+    ),
+]
+Report = Annotated[
+    Path | None, typer.Option("--report", file_okay=False, help="Folder for report.html, result.json, junit.xml and summary.md.")
+]
+Users = Annotated[int | None, typer.Option("--users", "-u", min=1, help="Registered users now: says whether to stay on the phase.")]
+Growth = Annotated[float, typer.Option("--growth", min=-50, max=1000, help="Growth of users in percent a month, for --users.")]
+
+SMOKE_RATE, SMOKE_S = 110.0, 30.0
+
+group = typer.Typer(help="Does a phase hold its SLO, and how many users does it hold.", invoke_without_command=True, no_args_is_help=False)
 
 
+@group.callback()
 def loadtest(
-    phase: options.Phase,
+    context: typer.Context,
+    phase: options.MaybePhase = None,
     env: options.Env = "local",
     platform: options.Platform = "codementee",
     smoke: Annotated[bool, typer.Option("--smoke", help="Half a minute of the journeys' mix at one rate.")] = False,
-    rate: Rate = 110.0,
-    seconds: Seconds = 30.0,
+    quick: Annotated[bool, typer.Option("--quick", help="A search within two minutes; its interval is wider.")] = False,
+    rate: Rate = None,
+    seconds: Seconds = None,
+    allow_overload: Overload = False,
+    users: Users = None,
+    growth: Growth = 0.0,
+    report: Report = None,
     url: Url = None,
     values: Set = None,
     i_own_this: Own = False,
     as_json: options.Json = False,
 ) -> None:
-    """Play the platform's journeys against a phase and judge what was measured: exit 0 pass, 3 fail, 6 cannot tell."""
-    from commands import load_view, ui
-    from errors import BadInput
-    from loadtests import run
+    """Find the highest load that still meets the phase's SLO, within five minutes; what binds it; how many users that is.
 
-    if not smoke:
+    Exit 0: found (or: the rate holds). 3: the SLO is missed. 6: cannot tell, or the generator was the limit. 130: interrupted, with what was measured.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from commands import load_plan, load_probe, load_search
+    from errors import BadInput
+    from loadtests import hunt
+
+    if smoke and quick:
+        raise BadInput("--smoke and --quick are two different load tests", hint="give one of them")
+    if quick and rate is not None:
+        raise BadInput("--quick searches for a rate, --rate names one", hint="give one of them")
+    asked = load_plan.Asked(
+        platform, load_plan.live_phase(platform, env) if phase is None else phase, env, url, load_plan.pairs(values or []), i_own_this
+    )
+    if smoke or rate is not None:
+        wish = load_probe.Wish("smoke" if smoke else "rate", rate or SMOKE_RATE, seconds or (SMOKE_S if smoke else None), report, as_json)
+        raise typer.Exit(load_probe.play(asked, wish))
+    if seconds is not None:
         raise BadInput(
-            "only the smoke test is there yet",
-            why="the search for a phase's limit comes next",
-            hint=f"cmctl loadtest --smoke --phase {phase} --env {env}",
+            "a search takes as long as it needs, five minutes at most",
+            hint="--seconds goes with --smoke and --rate; --quick is a shorter search",
         )
-    asked = load_view.Asked(platform, phase, env, url, load_view.pairs(values or []), i_own_this)
-    with load_view.shown() as on_progress:
-        result = run.smoke(load_view.smoke_plan(asked, rate, seconds), on_progress)
-    if as_json:
-        ui.emit("cmctl/loadtest/1", result.document())
-    else:
-        load_view.show(result)
-        ui.hint(f"cmctl cost --phase {phase}")
-    raise typer.Exit(result.exit_code)
+    profile = hunt.QUICK if quick else hunt.DEFAULT
+    raise typer.Exit(load_search.search(asked, load_search.Terms(profile, allow_overload, users, growth, report, as_json)))
 
 
 def register(app: typer.Typer) -> None:
-    app.command("loadtest")(loadtest)
+    app.add_typer(group, name="loadtest")

@@ -1,87 +1,64 @@
-"""Load tests as a person sees them: the plan from the files, lines while it runs, the verdict with its reasons."""
+"""Load tests as a person sees them when they are over: figures on stdout, the verdict with its reasons on stderr."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-
 from commands import ui
-from environments.certificates import certificate
-from environments.home import home
-from environments.load import load as load_environment
-from environments.model import Environment
-from errors import BadInput
-from loadtests import progress
-from loadtests.plan import Plan, Probe, plan_for
-from loadtests.result import Latency, Result
-from phases.load import load
-from phases.model import Platform
-from templates import names
+from loadtests import report
+from loadtests.capacity import Advice
+from loadtests.result import CapacityResult, Latency, Result
+from phases.model import Target
 
 STYLES = {"PASS": "bold green", "FAIL": "bold red"}
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What to load: `values` are what journeys need from outside."""
-
-    platform: str
-    phase: int
-    environment: str
-    url: str | None = None
-    values: Mapping[str, str] | None = None
-    i_own_this: bool = False
-
-
-def pairs(texts: Sequence[str]) -> dict[str, str]:
-    """`name=value` texts as a mapping. Raises BadInput for one without a name or a value."""
-    wrong = [text for text in texts if not all(text.partition("="))]
-    if wrong:
-        raise BadInput(f"--set {wrong[0]!r} is not name=value")
-    return {name: value for name, _, value in (text.partition("=") for text in texts)}
+def show_search(result: CapacityResult) -> None:
+    """What each phase's SLO allows on stdout, the verdict, what binds and what follows from it on stderr."""
+    if result.capacities:
+        ui.table(
+            ("phase", "SLO that binds", "requests/s", "95 % interval", "users at once", "interval", "registered users"),
+            [report.phase_cells(one) for one in result.capacities], right=("requests/s", "95 % interval", "users at once", "interval", "registered users"),
+        )  # fmt: skip
+    verdict = result.verdict.value
+    ui.say(
+        f"{verdict}: phase {result.phase} in {result.environment}, after {ui.took(result.seconds)}",
+        style=STYLES.get(verdict, "bold yellow"),
+    )
+    for text in (*result.reasons, report.binds(result), recovered(result), *result.notes):
+        if text:
+            ui.say(f"  {text}")
 
 
-def smoke_plan(asked: Asked, rate: float, seconds: float) -> Plan:
-    loaded, environment = load(asked.platform), load_environment(asked.environment)
-    probe = Probe(name="smoke", rate_per_s=rate, seconds=seconds)
-    return plan_for(
-        loaded.platform, loaded.phase(asked.phase), environment, (probe,), authority=authority(loaded.platform, environment), url=asked.url,
-        variables=asked.values or None, version=loaded.platform.version, i_own_this=asked.i_own_this,
-    )  # fmt: skip
+def recovered(result: CapacityResult) -> str:
+    return "" if result.recovery_s is None else f"after overload one user was served as before within {result.recovery_s:.1f} s"
 
 
-def authority(platform: Platform, environment: Environment) -> str:
-    """The PEM text of the authority that an environment's own certificates come from; empty where the world's are used."""
-    if environment.tls.origin != "generated":
-        return ""
-    return certificate(environment, names.all_domains(platform, environment), home()).authority
+def notes(result: CapacityResult, target: Target, advice: Advice | None) -> list[str]:
+    """What the figures mean for the phase: against its target, and for the users there are."""
+    found = []
+    if result.environment == "local":
+        found.append("the load generator and every container share this machine: on hosts of their own the figures are others")
+    if result.capacities:
+        own = result.capacities[0].concurrent
+        word = "more" if own.low > target.concurrent else "fewer" if own.high < target.concurrent else "about as many"
+        found.append(
+            f"{own.middle:,} users at once ({own.low:,} to {own.high:,}): {word} {'as' if word.startswith('about') else 'than'} the {target.concurrent:,} this phase is meant for"
+        )
+    return [*found, *([advised(advice, result.phase)] if advice else [])]
 
 
-@contextmanager
-def shown() -> Iterator[Callable[[progress.Progress], None]]:
-    """A listener for the generator's events: one line each."""
-    yield line
-
-
-def line(event: progress.Progress) -> None:
-    if isinstance(event, progress.Checking):
-        ui.say(f"{event.target} answers")
-    elif isinstance(event, progress.Prepared):
-        slowest = ", ".join(f"{name} {ms:.0f} ms" for name, ms in event.steps[:3])
-        ui.say(f"every journey was played once ({event.seconds:.1f} s); slowest steps for one user: {slowest}")
-    elif isinstance(event, progress.Started):
-        probe = event.probe
-        load_text = f"{probe.rate_per_s:.0f} requests/s" if probe.kind == "open" else f"{probe.users} users without a pause"
-        ui.say(f"{load_text} for {probe.seconds:.0f} s after {probe.warmup_s:.0f} s of warming up")
-    elif isinstance(event, progress.Second):
-        ui.say(second(event), style="dim" if event.warming_up else None)
-
-
-def second(event: progress.Second) -> str:
-    p95 = "p95      –" if event.p95_ms is None else f"p95 {event.p95_ms:4.0f} ms"
-    warm = "  warming up" if event.warming_up else ""
-    return f"  {event.at_s:4.0f} s  {event.offered:5d} sent  {event.answered:5d} answered  {event.failed:4d} failed  {p95}  {event.left_s:3.0f} s left{warm}"
+def advised(advice: Advice, phase: int) -> str:
+    """`headroom` is below zero where there are more users than fit."""
+    room = (
+        f"{advice.headroom:.0%} of what it holds is free"
+        if advice.headroom >= 0
+        else f"{1 - advice.headroom:.1f} times as many users are there as fit"
+    )
+    if advice.action == "stay":
+        when = "" if advice.weeks is None else f"; the next move comes in about {advice.weeks} weeks"
+        return f"stay on phase {phase}: {room}{when}"
+    return (
+        f"move to phase {phase + 1} {'now' if not advice.weeks else f'in about {advice.weeks} weeks'}: {room}, and a fifth should stay free"
+    )
 
 
 def show(result: Result) -> None:

@@ -13,3 +13,7 @@ MaybePhase = Annotated[int | None, typer.Option("--phase", "-p", help="Phase num
 Version = Annotated[str | None, typer.Option("--version", help="Version of the application to release; by default the platform file's.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
+Image = Annotated[
+    list[str] | None,
+    typer.Option("--image", help="NAME=REFERENCE of an image that nodes pull, by digest; may be given for each image. Kubernetes only."),
+]

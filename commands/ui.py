@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,16 @@ def timed(what: str) -> Iterator[None]:
     start = time.monotonic()
     yield
     say(f"  {what}: {time.monotonic() - start:.1f} s", style="dim")
+
+
+@contextmanager
+def live() -> Iterator[Callable[[Sequence[str]], None]]:
+    """Lines on stderr that are drawn anew in place; only for a terminal."""
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=console(stderr=True), auto_refresh=False, transient=True) as view:
+        yield lambda lines: view.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
 def took(seconds: float) -> str:

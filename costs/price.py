@@ -44,7 +44,8 @@ class Price(Entry):
 
     `price` is for `per` units (100000 commands); null says that it is not known. `unit` hour, month, year and percent
     are understood, others are labels. `hours_basis` is how many hours make a month here, `cap_hours` how many of them are
-    billed at most. `cap` and `minimum` are amounts a month, for each piece where pieces are billed by time. `nodes` is how many nodes one unit covers (an Atlas tier: 3).
+    billed at most. `cap` and `minimum` are amounts a month, for each piece where pieces are billed by time. `nodes` is how many nodes one unit covers (an Atlas tier: 3),
+    `smallest` the smallest size where capacity × hours is paid (0.25 CU).
     `renewal` is the price after the first term. `applies_to` says for whom it holds, e.g. new customers only.
     `included` units are free of charge; `quota` is what a plan with one price holds, in words.
     """
@@ -69,6 +70,7 @@ class Price(Entry):
     term: str = "month to month"
     renewal: Amount | None = None
     nodes: Annotated[int, Field(gt=0)] = 1
+    smallest: Positive | None = None
     applies_to: str = "all"
     as_of: dt.date
     source: str

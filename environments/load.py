@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from documents import did_you_mean, fit, read
@@ -26,6 +27,15 @@ def _places(root: Path | None) -> list[Path]:
 def names(root: Path | None = None) -> list[str]:
     """The environments that exist: in the folders of $CMCTL_ENVIRONMENTS, and those that come with cmctl."""
     return sorted(_files(root))
+
+
+def others(name: str, root: Path | None = None) -> list[Environment]:
+    """All environments but the one called `name`. A malformed file is left out: nothing can be deployed to it."""
+    found = []
+    for one in names(root):
+        with suppress(BadInput):
+            found += [load(one, root)] if one != name else []
+    return found
 
 
 def load(name: str, root: Path | None = None) -> Environment:

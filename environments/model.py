@@ -127,6 +127,29 @@ class Cloudflare(Facts):
     account_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
+class Cluster(Facts):
+    """The Kubernetes cluster of phase 3, beside `kube_context`.
+
+    `identity`: the uid of its namespace kube-system, which no other cluster has. `kubeconfig`: a file (a relative path lies
+    under cmctl's home); without one, what kubectl reads. `controller`: whose rate limits the gateway understands; `routing`:
+    ingress where a cluster has no Gateway API. `addresses`: the gateway's public ones, for the edge's names. `registry`: where
+    the platform's own images are pushed; without one they are on the nodes already. `storage`: volume claims of
+    `storage_class`, or ephemeral, for test clusters. `traces`: an OTLP/HTTP receiver.
+    """
+
+    identity: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] | None = None
+    kubeconfig: FilePath | None = None
+    gateway_class: Slug = "traefik"
+    gateway_namespace: Slug = "traefik"
+    controller: Literal["traefik", "other"] = "other"
+    routing: Literal["gateway", "ingress"] = "gateway"
+    addresses: tuple[IPv4Address, ...] = ()
+    registry: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$")] | None = None
+    storage_class: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")] | None = None
+    storage: Literal["claims", "ephemeral"] = "claims"
+    traces: Annotated[str, Field(pattern=r"^https?://[^\s/]+$")] | None = None
+
+
 class Environment(Facts):
     """Where a phase runs. `network` is the private network of the containers on one host, with room for 256 addresses.
 
@@ -148,6 +171,7 @@ class Environment(Facts):
     trusted_proxies: tuple[IPv4Network, ...] = ()
     prometheus_url: Url | None = None
     kube_context: Annotated[str, Field(min_length=1)] | None = None
+    cluster: Cluster = Cluster()
     atlas: Atlas | None = None
     cloudflare: Cloudflare | None = None
 
@@ -157,6 +181,7 @@ class Environment(Facts):
         if network.prefixlen > 24 or not network.is_private or network.is_loopback:
             raise broken(f"{network} is no private network of 256 addresses or more", "network")
         taken = {"listen.address": self.listen.address} | {f"hosts.{name}.address": host.address for name, host in self.hosts.items()}
+        taken |= {f"hosts.{name}.private": host.private for name, host in self.hosts.items() if host.private}
         for where, address in taken.items():
             if address in network:
                 raise broken(f"{network} holds {where} {address}, which is no container's", "network")
@@ -164,10 +189,19 @@ class Environment(Facts):
 
     @model_validator(mode="after")
     def hosts_are_different(self) -> Environment:
+        """All doubled addresses are told at the first of them."""
         places = Counter((host.address, host.port) for host in self.hosts.values() if host.connection == "ssh")
+        inside = Counter(host.private for host in self.hosts.values() if host.private)
+        found: dict[str, tuple[str, str]] = {}
         for name, host in self.hosts.items():
             if places[host.address, host.port] > 1:
-                raise broken(f"{host.address} port {host.port} is given to more than one host", "hosts", name, "address")
+                found.setdefault(f"{host.address} port {host.port} is given to more than one host", (name, "address"))
+            if host.private and inside[host.private] > 1:
+                found.setdefault(f"{host.private} is given to more than one host", (name, "private"))
+            if host.private and any(other.address == host.private for one, other in self.hosts.items() if one != name):
+                found.setdefault(f"{host.private} is another host's address", (name, "private"))
+        if found:
+            raise broken("; ".join(found), "hosts", *next(iter(found.values())))
         return self
 
     @model_validator(mode="after")

@@ -27,7 +27,8 @@ class Login(BaseModel):
 
     `host_key` is the line that ssh-keyscan prints, its last two words, or a fingerprint as ssh-keygen prints it.
     `known_hosts` is a file in OpenSSH's form; a relative path lies under cmctl's home.
-    `identity` is a private key's file; without one the agent is asked, and then the usual files of ~/.ssh.
+    `identity` is a private key's file, a relative path likewise; without one the agent is asked, and then the usual files of
+    ~/.ssh.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)

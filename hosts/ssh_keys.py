@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncssh
 from asyncssh.public_key import decode_ssh_public_key
 
+from environments.home import home
 from hosts.ssh_errors import AuthRefused
 from layout.release import Login
 
@@ -39,7 +40,7 @@ async def keys(name: str, login: Login) -> Keys:
 
 
 async def _named(name: str, login: Login) -> Keys:
-    path = os.path.expanduser(login.identity)  # noqa: ASYNC240, PTH111 - asks no disk
+    path = os.path.join(home(), os.path.expanduser(login.identity))  # noqa: ASYNC240, PTH111, PTH118 - asks no disk
     try:
         if os.stat(path).st_mode & 0o077:  # noqa: PTH116 - a small file of this machine
             raise _unusable(name, login, "others on this machine may read it", f"chmod 600 {login.identity}")

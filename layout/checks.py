@@ -13,6 +13,10 @@ from phases.model import Phase
 
 # Docker, sshd, the kernel and the page cache of a host keep this share for themselves.
 RESERVED = 0.1
+# Limits are peaks that do not fall together: their sum may exceed a host's CPUs by this factor.
+PEAKS = 1.25
+# Above this share of time up, one balancer host that may fail is too few: a month's allowance is less than an hour.
+TWO_NINES_AND_MORE = 0.999
 ANY = "0.0.0.0"  # noqa: S104 - compared with, not listened on
 
 
@@ -27,9 +31,9 @@ def check(*layouts: Layout) -> None:
 
 
 def strangers(environment: Environment, others: Iterable[Environment]) -> None:
-    """Raises BadInput when another environment names one of this one's hosts, or two local ones want one network or port.
+    """Raises BadInput when another environment names one of this one's hosts: two files would be two truths about it.
 
-    Two truths about one machine: each would remove what the other placed.
+    Two labs may, because their hosts are made anew for each.
     """
     findings = [finding for other in others if other.name != environment.name for finding in _shared(environment, other)]
     if findings:
@@ -37,11 +41,23 @@ def strangers(environment: Environment, others: Iterable[Environment]) -> None:
 
 
 def _shared(one: Environment, other: Environment) -> Iterator[str]:
+    if one.kind == other.kind == "lab":
+        return
     mine = {address: name for name, host in one.hosts.items() if host.connection == "ssh" for address in (host.address, host.private)}
     for name, host in other.hosts.items():
         for address in (host.address, host.private):
             if host.connection == "ssh" and address is not None and address in mine:
                 yield f"host {mine[address]} ({address}) is also {name} of environment {other.name}"
+
+
+def promises(layout: Layout) -> list[str]:
+    """What a phase promises and its placement cannot keep; told, not refused, where it is the real thing."""
+    balancers, wanted = layout.all("balancer"), layout.phase.slo.availability
+    if layout.environment.kind != "cloud" or wanted < TWO_NINES_AND_MORE or len(balancers) > 1:
+        return []
+    return [
+        f"phase {layout.phase.number} promises {wanted:.3%} up, and {balancers[0].host} alone takes its users: give a second host the role lb"
+    ]
 
 
 def host_size(phase: Phase, environment: Environment, host: str) -> tuple[int, float]:
@@ -80,9 +96,10 @@ def _room(layouts: Sequence[Layout]) -> list[str]:
 def _busy(host: str, here: Sequence[Fixed | Instance], cpus: float) -> list[str]:
     fixed = sum(one.cpus for one in here if isinstance(one, Fixed))
     slot = max(sum(one.cpus for one in here if isinstance(one, Instance) and one.slot == slot) for slot in SLOTS)
-    if fixed + slot > cpus:
-        return [f"host {host}: one slot and the fixed containers may use {fixed + slot:g} CPUs, it has {cpus:g}"]
-    return []
+    findings = [f"host {host}: {one.name} may use {one.cpus:g} CPUs, it has {cpus:g}" for one in here if one.cpus > cpus]
+    if fixed + slot > cpus * PEAKS:
+        findings.append(f"host {host}: one slot and the fixed containers may use {fixed + slot:g} CPUs, it has {cpus:g}")
+    return findings
 
 
 def _connections(layout: Layout) -> list[str]:

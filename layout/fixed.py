@@ -113,14 +113,19 @@ def _exporter(phase: Phase, environment: Environment, name: str, host: str, port
 
 
 def reachable(environment: Environment) -> None:
-    """Raises BadInput when containers on other hosts would have to call a host that only itself can reach."""
+    """Raises BadInput when a host has no address of its own by which the environment's other hosts could call its containers."""
     if len(environment.hosts) < 2:
         return
-    lonely = [
-        f"host {name}: {address} is reached by no other host"
-        for name in environment.hosts
-        for address in (roles.inside(environment, name),)
-        if address.startswith("127.")
+    places: dict[str, list[str]] = {}
+    for name in environment.hosts:
+        places.setdefault(roles.inside(environment, name), []).append(name)
+    findings = [
+        f"host {', '.join(names)}: {address} is "
+        + ("reached by no other host" if ip_address(address).is_loopback else "no address of its own")
+        for address, names in places.items()
+        if ip_address(address).is_loopback or len(names) > 1
     ]
-    if lonely:
-        raise BadInput("\n".join(lonely), why="its containers are called from the other hosts", hint="give it an address of its network")
+    if findings:
+        raise BadInput(
+            "\n".join(findings), why="the hosts call each other's containers", hint="give each an address, or private:, of its own"
+        )

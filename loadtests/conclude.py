@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtests import capacity, hunt, verdict
 from loadtests import journeys as catalogue
 from loadtests.plan import Plan
-from loadtests.result import Binding, CapacityResult, FoundLimit, Machine, Measured, Peak, PhaseCapacity, Range, Step
+from loadtests.result import Binding, CapacityResult, FoundLimit, Machine, Measured, Peak, PhaseCapacity, Range, Step, Verdict
+from loadtests.uses import OTHERS
 
-# Used up to this share of what it may use, a resource is what binds.
+# Used up to this share of what it may use, a resource is what binds. Queues miss an SLO before that: what is used up under
+# overload binds as well when it was well used at the limit.
 USED_UP = 0.90
+WELL_USED = 0.70
+# Other programs may use this much of the machine's CPU; beyond it, what was not found is their doing.
+OTHERS_MAY = 0.25
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,11 @@ def conclude(plan: Plan, found: hunt.Found, around: Circumstances, uses: Mapping
     own = hunt.nearest(limits, plan.slo.p95_ms) if limits else None
     think_s = catalogue.mean_think_s(plan.journeys)
     response_s = _response_s(found.steps, own)
+    judged, reasons = _on_a_busy_machine(found, uses)
     middles = _quantiles(plan, found, own, response_s, think_s)
     return CapacityResult(
         run=plan.run, when=around.when, profile=around.profile, platform=plan.platform, phase=plan.phase, environment=plan.environment,
-        target=plan.target.url, version=plan.version, machine=around.machine, slo=plan.slo, verdict=found.verdict, reasons=found.reasons,
+        target=plan.target.url, version=plan.version, machine=around.machine, slo=plan.slo, verdict=judged, reasons=reasons,
         capacities=tuple(_capacities(plan, limits, response_s, think_s, around.registered_per_concurrent)), users_p10_p50_p90=middles,
         response_ms=None if response_s is None else round(response_s * 1000, 2), think_s=round(think_s, 3),
         registered_per_concurrent=around.registered_per_concurrent, saturation_rps=found.saturation_rps, recovery_s=found.recovery_s,
@@ -113,8 +119,30 @@ def _binding(steps: Sequence[Step], own: FoundLimit | None, uses: Mapping[str, M
     at = min(above, key=lambda one: one.offered_rps) if above else max(tried, key=lambda one: one.offered_rps)
     endpoint = _worst(at, own)
     shares = dict(uses.get(at.probe.name, {}))
-    used_up = max(shares, key=lambda name: shares[name], default="")
-    return Binding(slo=own.slo, endpoint=endpoint, resource=used_up if shares.get(used_up, 0.0) >= USED_UP else "", uses=shares)
+    return Binding(slo=own.slo, endpoint=endpoint, resource=_used_up(shares, uses.values()), uses=shares)
+
+
+def _on_a_busy_machine(found: hunt.Found, all_shares: Mapping[str, Mapping[str, float]]) -> tuple[Verdict, tuple[str, ...]]:
+    """Without an answer, on a machine that other programs kept busy, the machine is what was measured: INVALID."""
+    others = sorted(shares[OTHERS] for shares in all_shares.values() if OTHERS in shares)
+    share = others[len(others) // 2] if others else 0.0
+    if found.verdict is Verdict.PASS or found.interrupted or share <= OTHERS_MAY:
+        return found.verdict, found.reasons
+    return Verdict.INVALID, (
+        f"other programs used {share:.0%} of this machine's CPU while it was measured ({OTHERS_MAY:.0%} is the limit)",
+        *found.reasons,
+    )
+
+
+def _used_up(shares: Mapping[str, float], all_shares: Iterable[Mapping[str, float]]) -> str:
+    """The resource that is nearest to its end; empty when none is near."""
+    highest = [*all_shares]
+
+    def ends(name: str) -> bool:
+        most = max(one.get(name, 0.0) for one in highest)
+        return shares[name] >= USED_UP or (shares[name] >= WELL_USED and most >= USED_UP)
+
+    return max((name for name in shares if ends(name)), key=lambda name: shares[name], default="")
 
 
 def _worst(at: Measured, own: FoundLimit) -> str:

@@ -11,8 +11,8 @@ from typing import Literal
 
 from loadtests import search, verdict
 from loadtests.plan import Plan, Probe
-from loadtests.progress import Narrowed
-from loadtests.result import FoundLimit, Measured, Step, Verdict
+from loadtests.progress import Narrowed, Probed
+from loadtests.result import FoundLimit, Measured, Step, StepKind, Verdict
 
 Measure = Callable[[Probe], Measured | None]
 CLOSED_USERS = (4, 16, 64, 256)
@@ -69,10 +69,10 @@ class Stop(Exception):
 
 
 class Hunt:
-    """One search. `say` hears what is known after every probe."""
+    """One search. `say` hears what every probe showed and what is known after it."""
 
     def __init__(
-        self, plan: Plan, profile: Profile, measure: Measure, say: Callable[[Narrowed], None], now: Callable[[], float], *, allow_overload: bool
+        self, plan: Plan, profile: Profile, measure: Measure, say: Callable[[Probed | Narrowed], None], now: Callable[[], float], *, allow_overload: bool
     ) -> None:  # fmt: skip
         self.plan, self.profile, self.measure, self.say, self.now = plan, profile, measure, say, now
         self.allow_overload = allow_overload
@@ -101,13 +101,14 @@ class Hunt:
         waits = [step.measured.recovery_s for step in self.steps if step.measured.recovery_s is not None]
         return Found(found, reasons, self.steps, self.search, self.saturation, max(waits, default=None), interrupted)
 
-    def _play(self, kind: Literal["alone", "saturation", "ramp", "probe", "sustain"], probe: Probe) -> Measured | None:
+    def _play(self, kind: StepKind, probe: Probe) -> Measured | None:
         """The figures of a probe that counts, None for one that does not."""
         measured = self.measure(probe)
         if measured is None:
             raise Stop(Verdict.INCONCLUSIVE, "interrupted", interrupted=True)
         why = self._objection(measured)
         self.steps.append(Step(kind=kind, told=not why, why=why, measured=measured))
+        self.say(_probed(self.steps[-1]))
         if measured.stopped == "interrupted":
             raise Stop(Verdict.INCONCLUSIVE, f"interrupted after {len(self.steps)} probes", interrupted=True)
         self._stop_at_limits_per_client(measured)
@@ -227,6 +228,14 @@ class Hunt:
         if verdict.judge(sustained, self.plan.slo).verdict is Verdict.FAIL:
             return Verdict.INCONCLUSIVE, (says, f"but {sustained.offered_rps:.0f} requests/s could not be sustained")
         return Verdict.PASS, (says, f"{sustained.offered_rps:.0f} requests/s were sustained for {sustained.seconds:.0f} s")
+
+
+def _probed(step: Step) -> Probed:
+    one = step.measured
+    return Probed(
+        kind=step.kind, name=one.probe.name, offered_rps=one.offered_rps, achieved_rps=one.achieved_rps,
+        p95_ms=one.latency.p95_ms if one.latency else None, failed=one.failed, why=step.why,
+    )  # fmt: skip
 
 
 def goals(plan: Plan) -> tuple[search.Goal, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from loadtests.plan import Probe
-from loadtests.result import FoundLimit, Measured, Value
+from loadtests.result import FoundLimit, Measured, StepKind, Value
 
 
 class Checking(Value):
@@ -60,6 +60,19 @@ class Narrowed(Value):
     left_s: float
 
 
+class Probed(Value):
+    """What one probe of a search showed. `why` says why it does not count; empty when it does."""
+
+    event: Literal["probed"] = "probed"
+    kind: StepKind
+    name: str
+    offered_rps: float
+    achieved_rps: float
+    p95_ms: float | None
+    failed: int
+    why: str = ""
+
+
 class Refusal(Value):
     """Why no load was sent. `kind`: the target does not answer, its certificate is not its own, a journey or the plan fails."""
 
@@ -73,6 +86,6 @@ class Bye(Value):
     event: Literal["bye"] = "bye"
 
 
-Progress = Checking | Prepared | Started | Second | Narrowed
+Progress = Checking | Prepared | Started | Second | Probed | Narrowed
 Event = Annotated[Checking | Prepared | Started | Second | Refusal | Measured | Bye, Field(discriminator="event")]
 EVENTS: TypeAdapter[Checking | Prepared | Started | Second | Refusal | Measured | Bye] = TypeAdapter(Event)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from loadtests.charts import Axis, Chart, Points, Rule
-from loadtests.result import CapacityResult, Endpoint, FoundLimit, Latency, Measured, PhaseCapacity, Step
+from loadtests.result import CapacityResult, Endpoint, FoundLimit, Latency, Measured, PhaseCapacity, Result, Step
 
 NONE = "–"
 KINDS = {"alone": "one user", "saturation": "saturation", "ramp": "ramp", "probe": "probe", "sustain": "sustained"}
@@ -57,7 +57,7 @@ def view(result: CapacityResult, base: CapacityResult | None = None) -> dict[str
         "title": f"How many users does phase {result.phase} of {result.platform} hold?",
         "subtitle": f"{result.environment} ({result.target}), {result.when}, version {result.version or 'not named'}, {result.machine.text}",
         "verdict": result.verdict.value, "reasons": result.reasons, "phases": [_phase_row(one) for one in result.capacities],
-        "users_note": _users_note(result), "charts": _charts(result, base), "endpoints": [_endpoint_row(one) for one in near.endpoints] if near else [],
+        "notes": result.notes, "users_note": _users_note(result), "charts": _charts(result, base), "endpoints": [_endpoint_row(one) for one in near.endpoints] if near else [],
         "endpoints_note": f"From the probe at {near.offered_rps:.0f} requests/s; late: failed or above {near.limits_ms[0]:.0f} ms." if near else "",
         "binds": binds(result), "uses": _uses(result), "probes": [_probe_row(one) for one in result.steps],
         "probes_note": "Latencies count from the moment a request was meant to leave. Probes with remarks in them may not have counted.",
@@ -83,6 +83,12 @@ def _phase_row(one: PhaseCapacity) -> Row:
             f"{one.concurrent.low:,} to {one.concurrent.high:,}", f"{one.registered.middle:,}",
         ),
     )  # fmt: skip
+
+
+def phase_cells(one: PhaseCapacity) -> tuple[str, ...]:
+    """Phase, SLO, rate, interval, users at once, interval, registered users."""
+    row = _phase_row(one)
+    return (*row.left, *row.right)
 
 
 def slo_text(limit: FoundLimit) -> str:
@@ -233,5 +239,24 @@ def markdown(result: CapacityResult) -> str:
             row = _phase_row(one)
             lines.append(f"| {row.left[0]} | {row.left[1]} | {row.right[0]} | {row.right[1]} | {row.right[2]} | {row.right[4]} |")
         lines += ["", _users_note(result), binds(result)]
+    lines += [f"- {note}" for note in result.notes]
     lines += ["", f"{result.machine.text}; run {result.run}, {result.when}"]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def markdown_of_probe(result: Result) -> str:
+    """The same for one probe at one rate."""
+    judged = result.judgement
+    lines = [
+        f"### {result.profile} of phase {result.phase} in {result.environment}: {judged.verdict.value}",
+        "",
+        *[f"- {reason}" for reason in judged.reasons],
+    ]
+    measured = result.measured
+    if measured is not None:
+        lines += ["", "| endpoint | requests | failed | p50 | p95 | p99 |", "|---|---:|---:|---:|---:|---:|"]
+        rows = [(one.name, one.requests, one.failed, one.latency) for one in measured.endpoints]
+        for name, requests, failed, latency in [*rows, ("all", measured.requests, measured.failed, measured.latency)]:
+            lines.append(f"| {name} | {requests:,} | {failed:,} | {' | '.join(_times(latency))} |")
+    lines += ["", f"{result.machine.text}; run {result.run}, {result.when}"]
+    return "\n".join(lines) + "\n"

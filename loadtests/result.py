@@ -210,10 +210,13 @@ class PhaseCapacity(Value):
     registered: Range
 
 
+StepKind = Literal["alone", "saturation", "ramp", "probe", "sustain"]
+
+
 class Step(Value):
     """One probe of a search, as its trace shows it. `told` is False for a probe that did not count, `why` says why."""
 
-    kind: Literal["alone", "saturation", "ramp", "probe", "sustain"]
+    kind: StepKind
     told: bool
     why: str = ""
     measured: Measured
@@ -264,6 +267,7 @@ class CapacityResult(Value):
     binding: Binding | None
     steps: tuple[Step, ...]
     seconds: float
+    notes: tuple[str, ...] = ()
     interrupted: bool = False
 
     @property

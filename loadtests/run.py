@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Self
 
@@ -142,7 +143,7 @@ def _refused(refusal: progress.Refusal) -> Exception:
     return Unreachable(refusal.what, why=refusal.why, hint="cmctl status; is the phase deployed, and is the domain right?")
 
 
-def smoke(plan: Plan, on_progress: OnProgress) -> Result:
+def smoke(plan: Plan, on_progress: OnProgress, profile: str = "smoke") -> Result:
     """Play the plan's one probe and judge it against the phase's SLO.
 
     Ctrl-C ends the load, not the answer: the result then has `interrupted` set, exit code 130, and what was measured.
@@ -151,7 +152,7 @@ def smoke(plan: Plan, on_progress: OnProgress) -> Result:
     (probe,) = plan.probes
     with Generator(plan, on_progress) as child:
         measured = child.measure(probe)
-        return result(plan, "smoke", measured, interrupted=child.interrupted)
+        return result(plan, profile, measured, interrupted=child.interrupted)
 
 
 def capacity(
@@ -163,21 +164,42 @@ def capacity(
     `allow_overload` consents to short saturation; without it the load is ramped. `watch` gives the shares of resources in use
     between its calls. Ctrl-C ends the search, not the answer. Raises as `smoke` does.
     """
-    uses: dict[str, Mapping[str, float]] = {}
     begin = time.monotonic()
-    with Generator(plan, on_progress) as child:
+    with Generator(plan, on_progress) as child, Looks(watch) as looks:
 
         def measure(probe: Probe) -> Measured | None:
-            if watch:
-                watch()
             measured = child.measure(probe)
-            if watch:
-                uses[probe.name] = watch()
+            looks.after(probe.name)
             return measured
 
         found = hunt.Hunt(plan, profile, measure, on_progress, time.monotonic, allow_overload=allow_overload).run()
+        uses = looks.found()
     around = conclude.Circumstances(now_text(), this_machine(), registered_per_concurrent, time.monotonic() - begin, profile.name)
     return conclude.conclude(plan, found, around, uses)
+
+
+class Looks:
+    """Shares of resources in use while each probe ran. The looks are taken on a thread, so that no probe waits for an engine's figures."""
+
+    def __init__(self, watch: Watch | None) -> None:
+        self._watch = watch
+        self._thread = ThreadPoolExecutor(1)
+        self._by_probe: dict[str, Future[Mapping[str, float]]] = {}
+
+    def __enter__(self) -> Self:
+        self.after("")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def after(self, probe: str) -> None:
+        if self._watch:
+            self._by_probe[probe] = self._thread.submit(self._watch)
+
+    def found(self) -> Mapping[str, Mapping[str, float]]:
+        """Probe → shares, once every look is done."""
+        return {probe: look.result() for probe, look in self._by_probe.items() if probe}
 
 
 def now_text() -> str:

@@ -7,7 +7,9 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,9 @@ class Look:
     limit_bytes: float
 
 
+MACHINE, OTHERS = "CPU of this machine", "CPU of this machine, by other programs"
+
+
 class Watch:
     """Each call gives the shares of CPU and memory used since the one before, by the name of the resource; {} at first.
 
@@ -39,28 +44,35 @@ class Watch:
     def __init__(self, platform: str, environment: str) -> None:
         self._prefix = f"{platform}-{environment}-"
         self._before: dict[str, Look] = {}
+        self._own_s = 0.0
         self._at = time.monotonic()
         psutil.cpu_percent()
 
     def __call__(self) -> Mapping[str, float]:
         before, began, self._at = self._before, self._at, time.monotonic()
+        own_before, self._own_s = self._own_s, _own_s()
         try:
             self._before = self._look()
         except (OSError, ValueError, KeyError, http.client.HTTPException):
             self._before = {}
-        shares = compare(before, self._before, self._at - began)
-        return {**shares, "CPU of this machine": round(psutil.cpu_percent() / 100, 3)} if shares else {}
+        seconds, machine = self._at - began, psutil.cpu_percent() / 100
+        shares = compare(before, self._before, seconds)
+        if not shares:
+            return {}
+        others = by_others(before, self._before, max(0.0, self._own_s - own_before), seconds, machine)
+        return {**shares, MACHINE: round(machine, 3), OTHERS: others}
 
     def _look(self) -> dict[str, Look]:
         wanted = quote(json.dumps({"label": [STACK], "status": ["running"]}))
-        found = {}
-        for one in _ask(f"/containers/json?filters={wanted}"):
-            name = one["Names"][0].lstrip("/")
-            if name.startswith(self._prefix):
-                stats = _ask(f"/containers/{one['Id']}/stats?stream=false&one-shot=true")
-                config = _ask(f"/containers/{one['Id']}/json")["HostConfig"]
-                found[name.removeprefix(self._prefix)] = look(stats, config)
-        return found
+        names = {one["Names"][0].lstrip("/"): str(one["Id"]) for one in _ask(f"/containers/json?filters={wanted}")}
+        ours = {name.removeprefix(self._prefix): key for name, key in names.items() if name.startswith(self._prefix)}
+        # An engine on cgroup v1 takes a second for each container's figures, however it is asked.
+        with ThreadPoolExecutor(max(1, len(ours))) as together:
+            return dict(zip(ours, together.map(_look, ours.values()), strict=True))
+
+
+def _look(key: str) -> Look:
+    return look(_ask(f"/containers/{key}/stats?stream=false&one-shot=true"), _ask(f"/containers/{key}/json")["HostConfig"])
 
 
 def look(stats: Mapping[str, Any], config: Mapping[str, Any]) -> Look:
@@ -89,6 +101,24 @@ def compare(before: Mapping[str, Look], after: Mapping[str, Look], seconds: floa
     return shares
 
 
+def by_others(
+    before: Mapping[str, Look], after: Mapping[str, Look], own_s: float, seconds: float, machine: float, cores: int | None = None
+) -> float:
+    """The share of the machine's CPU that neither the watched containers nor this test (`own_s` seconds) used, of `machine` in all."""
+    ours_s = own_s + sum(now.cpu_s - before[name].cpu_s for name, now in after.items() if name in before)
+    return round(max(0.0, machine - ours_s / seconds / (cores or os.cpu_count() or 1)), 3)
+
+
+def _own_s() -> float:
+    """CPU seconds of this process and the generators it started."""
+    found = 0.0
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            found += times.user + times.system
+    return found
+
+
 class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -109,3 +139,8 @@ def local(platform: str, environment: str) -> Watch | None:
     """A watch, where there is an engine on this machine."""
     path = os.environ.get("DOCKER_HOST", f"unix://{SOCKET}").removeprefix("unix://")
     return Watch(platform, environment) if Path(path).exists() else None
+
+
+def together(watches: Sequence[Callable[[], Mapping[str, float]]]) -> Callable[[], Mapping[str, float]] | None:
+    """One watch of several; None of none."""
+    return (lambda: {name: share for watch in watches for name, share in watch().items()}) if watches else None

@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from documents import broken, did_you_mean
+from phases.kubernetes import Kubernetes, Pods, Scaling
+
+__all__ = ["Kubernetes", "Pods", "Scaling"]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,62}$")]
@@ -254,6 +257,19 @@ class Pool(Facts):
         return self
 
 
+class ShardKey(Facts):
+    """How a collection is spread over shards: by the values of `keys`, or by the hash of the only one."""
+
+    keys: Annotated[tuple[Attribute, ...], Field(min_length=1)]
+    hashed: bool = False
+
+    @model_validator(mode="after")
+    def one_key_is_hashed(self) -> ShardKey:
+        if self.hashed and len(self.keys) > 1:
+            raise broken("a hashed shard key has one field here", "keys")
+        return self
+
+
 class Database(Facts):
     """The Atlas tier, its connection limit per node, and the pools the application opens to it."""
 
@@ -263,6 +279,7 @@ class Database(Facts):
     connections: Positive
     pools: dict[Literal["write", "read"], Pool]
     query_ms: Positive
+    shard_keys: dict[str, ShardKey] = {}
 
 
 class Cdn(Facts):
@@ -288,43 +305,6 @@ class Gate(Facts):
     p95_ms: Positive
     ready_s: Positive
     keep_warm_s: Count
-
-
-class Scaling(Facts):
-    """A HorizontalPodAutoscaler: replicas and utilisation targets in percent of requests."""
-
-    min: Positive
-    max: Positive
-    cpu_percent: Positive
-    memory_percent: Positive | None = None
-
-    @model_validator(mode="after")
-    def smallest_fits(self) -> Scaling:
-        if self.min > self.max:
-            raise broken(f"{self.min} is more than max {self.max}", "min")
-        return self
-
-
-class Pods(Facts):
-    """One service on Kubernetes. CPU in millicores, memory in MiB."""
-
-    requests_cpu_m: Positive
-    requests_memory_mb: Positive
-    limits_cpu_m: Positive
-    limits_memory_mb: Positive
-    scaling: Scaling
-
-    @model_validator(mode="after")
-    def limits_hold_requests(self) -> Pods:
-        if self.requests_cpu_m > self.limits_cpu_m:
-            raise broken(f"{self.requests_cpu_m} is more than limits_cpu_m {self.limits_cpu_m}", "requests_cpu_m")
-        if self.requests_memory_mb > self.limits_memory_mb:
-            raise broken(f"{self.requests_memory_mb} is more than limits_memory_mb {self.limits_memory_mb}", "requests_memory_mb")
-        return self
-
-
-class Kubernetes(Facts):
-    pods: dict[Slug, Pods]
 
 
 class Phase(Facts):

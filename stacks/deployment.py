@@ -15,16 +15,22 @@ from environments.model import Environment
 from errors import BadInput
 from hosts import door
 from hosts.observe import Observed
+from images import versions
 from images.resolve import Resolved, resolve
-from layout import checks
+from layout import checks, kubernetes, kubernetes_checks
+from layout.kubernetes import ClusterPlan
 from layout.model import Layout
 from layout.place import place
 from layout.release import ReleaseSpec, Target
 from phases import load as platforms
 from phases.load import Loaded
 from phases.model import Phase
+from stacks.kubernetes import cluster
+from stacks.kubernetes.spec import ClusterSpec
+from stacks.kubernetes.spec import wanted as wanted_there
 from templates import names, release, write
 from templates import secrets as secret_values
+from templates.nginx import OLDEST
 from templates.render import bundles
 from tools import toolchain
 
@@ -33,12 +39,17 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person asked for. `version` None means the platform file's."""
+    """What a person asked for. `version` None means the platform file's.
+
+    For a phase on Kubernetes: `images`, NAME=REFERENCE as typed; `canary`, the share of requests in percent for the version.
+    """
 
     platform: str
     phase: int
     environment: str
     version: str | None = None
+    images: tuple[str, ...] = ()
+    canary: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,21 @@ class Facts:
     @property
     def layers(self) -> tuple[str, ...]:
         """In the order of a deploy: what others need comes first, what users see comes last."""
-        return ("data", f"phase{self.phase.number}", "edge")
+        own = f"phase{self.phase.number}"
+        if not self.in_cluster:
+            return ("data", own, "edge")
+        # A cluster has a way in of its own, and on a test cluster a database: only what is bought is a layer beside it.
+        bought = self.environment.providers
+        return (*(("data",) if bought.database == "atlas" else ()), own, *(("edge",) if bought.edge == "cloudflare" else ()))
+
+    @property
+    def in_cluster(self) -> bool:
+        return self.phase.runtime == "kubernetes"
+
+    @property
+    def plan(self) -> ClusterPlan:
+        """What runs on the cluster. Raises BadInput for a phase that runs on hosts."""
+        return kubernetes.plan(self.loaded.platform, self.phase, self.environment)
 
     def layout(self, layer: str) -> Layout:
         return place(self.loaded.platform, self.phase, self.environment, layer, self.loaded.phases.values())
@@ -64,12 +89,15 @@ class Facts:
 
 @dataclass(frozen=True)
 class Deployment:
-    """Facts with everything that a release needs. `specs`: layer → release, for the layers that run on hosts."""
+    """Facts with everything that a release needs. `specs`: layer → release, for the layers that run on hosts; `cluster`: the
+    release of a phase that runs on Kubernetes.
+    """
 
     facts: Facts
     specs: Mapping[str, ReleaseSpec]
     images: Mapping[str, Resolved]
     secrets: Mapping[str, str]
+    cluster: ClusterSpec | None = None
 
 
 def facts(wish: Wish) -> Facts:
@@ -79,9 +107,11 @@ def facts(wish: Wish) -> Facts:
     environment = environments.load(wish.environment)
     version = wish.version or loaded.platform.version
     _version(version)
-    if phase.runtime != "compose":
-        raise BadInput(f"phase {phase.number} runs on {phase.runtime}, which is not there yet", hint="cmctl phases")
+    checks.strangers(environment, environments.others(environment.name))
     found = Facts(loaded, phase, environment, version)
+    if found.in_cluster:
+        kubernetes_checks.check(found.plan)
+        return found
     checks.check(*(found.layout(layer) for layer in found.layers))
     return found
 
@@ -100,10 +130,13 @@ def prepare(wish: Wish, report: Report) -> Deployment:
     found = facts(wish)
     values = _secrets(found)
     cert = _certificate(found)
+    if found.in_cluster:
+        return Deployment(found, {}, {}, values, cluster.spec(found.plan, found.version, wish.images, values, cert, wish.canary, report))
     resolved = images(found, report)
     references = {name: one.reference for name, one in resolved.items()}
+    nginx = versions.nginx(references["nginx"], homes.cache()) if "nginx" in references else OLDEST
     specs = {
-        layer: release.spec(layout, found.version if layout.instances else layer, references, values, cert, homes.home())
+        layer: release.spec(layout, found.version if layout.instances else layer, references, values, cert, homes.home(), nginx)
         for layer, layout in _on_hosts(found).items()
     }
     return Deployment(found, specs, resolved, values)
@@ -111,12 +144,14 @@ def prepare(wish: Wish, report: Report) -> Deployment:
 
 def _on_hosts(found: Facts) -> dict[str, Layout]:
     """Layer → layout, for layers that place containers; the others live in a cloud."""
+    if found.in_cluster:
+        return {}
     layouts = {layer: found.layout(layer) for layer in found.layers}
     return {layer: layout for layer, layout in layouts.items() if layout.hosts}
 
 
 def _secrets(found: Facts) -> dict[str, str]:
-    wanted = secret_values.given(found.loaded.platform, found.environment)
+    wanted = wanted_there(found.plan) if found.in_cluster else secret_values.given(found.loaded.platform, found.environment)
     return secret_store.resolve(found.environment, found.loaded.platform.name, wanted, homes.home())
 
 
@@ -139,9 +174,12 @@ def image_names(found: Facts) -> list[str]:
 def rendered(wish: Wish, out: Path) -> dict[str, int]:
     """Write what a deploy would bring to the hosts, one folder per layer; nothing is contacted or built.
 
-    Images stand as `catalogue:<name>`, because which reference they get is decided when they are resolved.
+    Images stand as `catalogue:<name>`, because which reference they get is decided when they are resolved. Raises BadInput for a
+    phase on Kubernetes: its manifests come from the engine (stacks.kubernetes.manifests).
     """
     found = facts(wish)
+    if found.in_cluster:
+        raise BadInput(f"phase {found.phase.number} has manifests, not bundles")
     values, cert = _secrets(found), _certificate(found)
     references = {name: f"catalogue:{name}" for name in image_names(found)}
     written: dict[str, int] = {}
@@ -164,7 +202,7 @@ def targets(found: Facts, layer: str) -> dict[str, Target]:
 
 def live_phase(found: Facts) -> int | None:
     """The phase that the edge sends users to; None before the first deploy, or where the edge is no host of ours."""
-    if not found.layout("edge").hosts:
+    if found.in_cluster or not found.layout("edge").hosts:
         return None
     seen = observed(found, ["edge"])["edge"]
     flags = [flag for one in seen.values() for flag in one.flags if flag.startswith("phase")]

@@ -41,7 +41,14 @@ def program(
 
 
 def balancers(environment: Environment, phase: Phase) -> tuple[str, ...]:
-    """The public addresses of the live phase's load balancers."""
+    """The public addresses of the live phase's load balancers, or of the cluster's gateway."""
+    if phase.kubernetes is not None:
+        if not environment.cluster.addresses:
+            raise BadInput(
+                f"environment {environment.name}: cluster.addresses is missing", why="names have to lead to the gateway",
+                hint="the addresses that `kubectl get gateway -A` shows",
+            )  # fmt: skip
+        return tuple(str(address) for address in environment.cluster.addresses)
     if phase.balancer is None:
         raise BadInput(f"phase {phase.number} has no balancer that names could lead to")
     return tuple(str(environment.hosts[host].address) for host in balancer_hosts(phase, environment))

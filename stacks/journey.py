@@ -11,6 +11,7 @@ from environments import home as homes
 from errors import BadInput, CmctlError
 from hosts import door
 from hosts.events import Outcome
+from layout import checks
 from stacks import history, operations, preflight, price, risk
 from stacks.deployment import Deployment, Facts, Wish, facts, live_phase, observed, prepare, targets
 from stacks.events import Event, OnEvent, Progress
@@ -90,8 +91,8 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
     live = live_phase(found)
     entries = history.read(homes.home(), wish.platform, wish.environment)
     return Look(
-        deployment, run, plans, live, price.change(found.loaded, live, found.phase.number),
-        tuple(risk.risks(change for plan in plans.values() for change in plan.changes)),
+        deployment, run, plans, live, price.change(found.loaded, live, found.phase.number, found.environment),
+        (*risk.risks(change for plan in plans.values() for change in plan.changes), *checks.promises(found.layout(found.layers[1]))),
         history.expected_s(entries, "deploy", wish.phase, changed), operations.plugins(run),
         frozenset(refreshed),
     )  # fmt: skip

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from environments import home as homes
 from environments.backend import backend_url
 from environments.passphrase import passphrase
 from errors import CmctlError
-from stacks import compose_phase, data, edge, engine
+from stacks import compose_phase, data, edge, engine, phase3
 from stacks.deployment import Deployment, Facts
 from stacks.engine import Program, Request, Result
 from stacks.events import OnEvent
@@ -50,6 +50,8 @@ def program(deployment: Deployment, layer: str) -> Program:
         return data.program(facts.environment, facts.phase, facts.loaded.platform, spec, hosts)
     if layer == "edge":
         return edge.program(facts.environment, facts.phase, facts.loaded.platform, spec, hosts)
+    if deployment.cluster:
+        return phase3.program(deployment.cluster)
     if spec is None:
         raise CmctlError(f"layer {layer} has no release")
     return compose_phase.program(spec, hosts)
@@ -88,11 +90,18 @@ def follow(deployment: Deployment, run: Settings, layer: str, on_event: OnEvent)
 
 
 def destroy(facts: Facts, run: Settings, layers: Iterable[str], on_event: OnEvent) -> list[LayerResult]:
-    return [LayerResult(layer, engine.destroy(Request(facts.stack(layer), _empty, run), on_event)) for layer in layers]
+    return [
+        LayerResult(layer, engine.destroy(Request(facts.stack(layer), _empty, _needed(facts, layer, run)), on_event)) for layer in layers
+    ]
 
 
 def _request(deployment: Deployment, layer: str, run: Settings) -> Request:
-    return Request(deployment.facts.stack(layer), program(deployment, layer), run)
+    return Request(deployment.facts.stack(layer), program(deployment, layer), _needed(deployment.facts, layer, run))
+
+
+def _needed(facts: Facts, layer: str, run: Settings) -> Settings:
+    """The plugins that one layer needs."""
+    return replace(run, packages=("kubernetes",)) if facts.in_cluster and layer.startswith("phase") else run
 
 
 def _empty() -> None:

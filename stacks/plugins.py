@@ -25,6 +25,7 @@ Report = Callable[[str], None]
 Origin = Literal["own", "official", "stand-in", "missing"]
 MARK = "STAND-IN"
 ALLOW = "CMCTL_STAND_INS"
+REAL = "kubernetes"
 DOWNLOAD_S = 90
 AGAIN_S = 24 * 3600
 ROOT = Path(__file__).parent.parent
@@ -83,6 +84,11 @@ def stand_ins_allowed(environment: Environment) -> bool:
     return environment.kind != "cloud" or os.environ.get(ALLOW) == "1"
 
 
+def played(package: str, *, stand_ins: bool) -> bool:
+    """Whether a stand-in may play a package: kubernetes everywhere, because what it changes is a real cluster."""
+    return package == REAL or (stand_ins and package in table.packages())
+
+
 def sdk_version(package: str) -> str:
     """The plugin version that the installed SDK asks for, without importing the SDK (1.3 s for cloudflare)."""
     spec = find_spec(f"pulumi_{package}")
@@ -105,18 +111,21 @@ def _folder(package: str, pulumi_home: Path) -> Path:
 
 def _acquire(package: str, run: Needs, report: Report) -> Plugin:
     found = origin(package, run.pulumi_home)
-    if found == "official" or (found == "stand-in" and run.stand_ins and _young(_folder(package, run.pulumi_home) / MARK)):
+    if found == "official" or (
+        found == "stand-in" and played(package, stand_ins=run.stand_ins) and _young(_folder(package, run.pulumi_home) / MARK)
+    ):
         return Plugin(package, sdk_version(package), found)
     why = _download(package, run, report)
     if why is None:
         return Plugin(package, sdk_version(package), "official")
-    if not run.stand_ins or package not in table.packages():
+    if not played(package, stand_ins=run.stand_ins):
         raise Unreachable(
             f"the plugin for {package} {sdk_version(package)} cannot be had", why=why,
             hint=f"run where the network allows downloads, or set {ALLOW}=1 to rehearse against a cloud in a file",
         )  # fmt: skip
     install_stand_in(package, run.pulumi_home)
-    report(f"{package}: a stand-in plays it, against a cloud in a file (the official plugin cannot be had: {why})")
+    against = "the real API server" if package == REAL else "a cloud in a file"
+    report(f"{package}: a stand-in plays it, against {against} (the official plugin cannot be had: {why})")
     return Plugin(package, sdk_version(package), "stand-in")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -9,9 +10,11 @@ from costs import books
 from costs import change as changes
 from costs import estimate as estimates
 from costs.money import Money, shown
+from environments.model import Environment
 from phases.load import Loaded
 
-BOOK = "seed"
+# The same variable and default as `cmctl cost --book`, so that a plan and a report agree.
+BOOK_VARIABLE, BOOK = "CMCTL_BOOK", "seed"
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,14 @@ class PriceChange:
     after: str
     delta: Decimal
     rows: tuple[tuple[str, str, str], ...]
-    book: str = BOOK
+    book: str
 
 
-def change(loaded: Loaded, live: int | None, phase: int) -> PriceChange:
-    """From the live phase to `phase`, component by component."""
-    book = books.load(BOOK)
-    before = estimates.estimate(loaded, live, book) if live is not None and live in loaded.phases else None
-    return _told(changes.compare(before, estimates.estimate(loaded, phase, book)))
+def change(loaded: Loaded, live: int | None, phase: int, environment: Environment) -> PriceChange:
+    """From the live phase to `phase`, component by component; the hosts of an environment in the cloud are counted."""
+    book = books.load(os.environ.get(BOOK_VARIABLE) or BOOK)
+    before = estimates.estimate(loaded, live, book, environment=environment) if live is not None and live in loaded.phases else None
+    return _told(changes.compare(before, estimates.estimate(loaded, phase, book, environment=environment)))
 
 
 def _told(found: changes.Change) -> PriceChange:
@@ -38,4 +41,4 @@ def _told(found: changes.Change) -> PriceChange:
 
     rows = tuple((row.title, text(row.before), text(row.after)) for row in found.rows if row.kind != "=")
     before = found.before.at_least(found.total_before) if found.before else ""
-    return PriceChange(before, found.after.at_least(found.total_after), found.delta.amount, rows)
+    return PriceChange(before, found.after.at_least(found.total_after), found.delta.amount, rows, found.after.book)

@@ -36,8 +36,17 @@ def ready_command(one: Fixed) -> tuple[str, ...]:
 class Base:
     """Collects one host's services, files and secret files of the base part."""
 
-    def __init__(self, layout: Layout, host: str, images: Mapping[str, str], values: Mapping[str, str], certificate: Certificate) -> None:
-        self.layout, self.host, self.images, self.values, self.certificate = layout, host, images, values, certificate
+    def __init__(
+        self,
+        layout: Layout,
+        host: str,
+        images: Mapping[str, str],
+        values: Mapping[str, str],
+        certificate: Certificate,
+        nginx_version: nginx.Version,
+    ) -> None:
+        self.layout, self.host, self.images, self.values = layout, host, images, values
+        self.certificate, self.nginx_version = certificate, nginx_version
         self.services: dict[str, Service] = {}
         self.files: dict[str, str] = {}
         self.secret_files: dict[str, str] = {}
@@ -70,11 +79,11 @@ class Base:
         return self._marked(service, self.certificate.chain, self.certificate.key)
 
     def _balancer(self, one: Fixed) -> Service:
-        return self._nginx(one, nginx.balancer(self.layout, self.host), {LIVE: "/etc/cmctl/live"})
+        return self._nginx(one, nginx.balancer(self.layout, self.host, self.nginx_version), {LIVE: "/etc/cmctl/live"})
 
     def _edge(self, one: Fixed) -> Service:
         self.files["base/edge/authority.pem"] = self.certificate.authority
-        return self._nginx(one, nginx.edge(self.layout, self.host), {LIVE: "/etc/cmctl/live"})
+        return self._nginx(one, nginx.edge(self.layout, self.host, self.nginx_version), {LIVE: "/etc/cmctl/live"})
 
     def _redis(self, one: Fixed) -> Service:
         kind: Literal["cache", "sessions"] = "sessions" if one.name.endswith("sessions") else "cache"

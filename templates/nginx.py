@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from layout import fixed, roles
 from layout.fixed import HTTP, HTTPS
+from layout.live import CANARY_SHARES
 from layout.model import SLOTS, Fixed, Layout
 from phases.model import Balancer, Route
 from templates import engine, names
@@ -13,6 +14,12 @@ from templates import engine, names
 STATUS_PORT = 8081
 PROBE_PORT = 8082
 EDGE_FAIL_TIMEOUT_S = 3
+RETRY_AFTER_S = 60
+# nginx' version as numbers. The oldest that is supported, Debian 12's: newer ones take its directives too, with a warning.
+Version = tuple[int, ...]
+OLDEST: Version = (1, 22, 1)
+# From here on HTTP/2 is a directive of its own, and `listen … http2` is deprecated.
+HTTP2_DIRECTIVE: Version = (1, 25, 1)
 # TLS: the "intermediate" profile 5.8 of Mozilla's server-side TLS recommendations, read 2026-11: 1.2 and 1.3, ECDHE with AEAD only.
 TLS_CIPHERS = ":".join(
     f"ECDHE-{key}-{cipher}" for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305") for key in ("ECDSA", "RSA")
@@ -52,31 +59,34 @@ class Server:
     locations: tuple[Location, ...]
 
 
-def balancer(layout: Layout, host: str) -> str:
-    """nginx.conf of a phase's load balancer on `host`."""
+def balancer(layout: Layout, host: str, version: Version) -> str:
+    """nginx.conf of a phase's load balancer on `host`, for an nginx of `version`."""
     facts = layout.phase.balancer
     if facts is None:
         raise ValueError(f"{layout.stack} has no balancer")
     return engine.text(
         "balancer.conf.j2",
-        **_shared(layout, _behind(layout, host)),
+        **_shared(layout, _behind(layout, host), version),
         algorithm="" if facts.algorithm == "round_robin" else f"{facts.algorithm};",
         keepalive=facts.keepalive,
         upstreams=_upstreams(layout, facts, host),
         limits=[(name, limit.rate_per_s) for name, limit in layout.platform.limits.items()],
         servers=_servers(layout),
         probe_port=PROBE_PORT,
+        shares=CANARY_SHARES,
+        slots=SLOTS,
+        retry_after_s=RETRY_AFTER_S,
     )
 
 
-def edge(layout: Layout, host: str) -> str:
+def edge(layout: Layout, host: str, version: Version) -> str:
     """nginx.conf of the local edge on `host`, which stands where Cloudflare stands: TLS, client addresses, and which phase is live."""
     origins = [Upstream(f"phase{phase.number}", _origin(fixed.balancers(phase, layout.environment), host)) for phase in layout.phases]
     several = any(len(one.servers) > 1 for one in origins)
     declared = [str(network) for network in layout.environment.trusted_proxies]
     # Connections to a published port may reach the container from its network's first address.
     trusted = [*declared, str(layout.environment.network[1])] if declared else []
-    return engine.text("edge.conf.j2", **_shared(layout, trusted), origins=origins, several=several)
+    return engine.text("edge.conf.j2", **_shared(layout, trusted, version), origins=origins, several=several)
 
 
 def _origin(balancers: tuple[Fixed, ...], host: str) -> tuple[str, ...]:
@@ -99,13 +109,15 @@ def _behind(layout: Layout, host: str) -> list[str]:
     return [*declared, str(environment.network[1])] if declared else []
 
 
-def _shared(layout: Layout, trusted: list[str]) -> dict[str, object]:
+def _shared(layout: Layout, trusted: list[str], version: Version) -> dict[str, object]:
     port = layout.environment.listen.https
     return {
         "http": HTTP, "https": HTTPS, "status_port": STATUS_PORT, "ciphers": TLS_CIPHERS,
         "public_port": "" if port == 443 else f":{port}",
         "all_names": " ".join(names.all_domains(layout.platform, layout.environment)),
         "trusted": trusted,
+        "listen_http2": "" if version >= HTTP2_DIRECTIVE else " http2",
+        "http2": "http2 on;" if version >= HTTP2_DIRECTIVE else "",
         "network": str(layout.environment.network),
         "headers": _headers(layout),
     }  # fmt: skip

@@ -12,21 +12,22 @@ from environments.ssh import Jump
 from layout.model import SLOTS, Fixed, Instance, Layout
 from layout.release import Check, Command, GateLimits, Login, Probe, Ready, ReleaseSpec, Target
 from templates import base, names
-from templates.nginx import PROBE_PORT
+from templates.nginx import OLDEST, PROBE_PORT, Version
 from templates.render import bundles
 
 
 def spec(
-    layout: Layout, version: str, images: Mapping[str, str], secrets: Mapping[str, str], certificate: Certificate, home: Path
-) -> ReleaseSpec:
-    """The release of one layer. `home` is where this machine's own host folder lies."""
+    layout: Layout, version: str, images: Mapping[str, str], secrets: Mapping[str, str], certificate: Certificate, home: Path,
+    nginx_version: Version = OLDEST,
+) -> ReleaseSpec:  # fmt: skip
+    """The release of one layer. `home` is where this machine's own host folder lies, `nginx_version` the one in the image."""
     balancers = layout.all("balancer")
     used = {one.image for one in layout.fixed} | {layout.platform.services[one.service].image for one in layout.instances}
     return ReleaseSpec(
         stack=layout.stack,
         version=version,
         hosts={host: target(layout, host, home) for host in layout.hosts},
-        bundles=bundles(layout, images, secrets, certificate),
+        bundles=bundles(layout, images, secrets, certificate, nginx_version),
         images={name: images[name] for name in sorted(used)},
         network={"name": names.network(layout.platform, layout.environment), "subnet": str(layout.environment.network)},
         balancers=tuple(one.host for one in balancers),

@@ -10,16 +10,22 @@ from layout.release import Bundle
 from templates import compose
 from templates import secrets as secret_values
 from templates.base import Base
+from templates.nginx import OLDEST, Version
 
 
-def bundles(layout: Layout, images: Mapping[str, str], secrets: Mapping[str, str], certificate: Certificate) -> dict[str, Bundle]:
-    """Host → bundle. `images` maps catalogue names to references; `secrets` are those that `templates.secrets.given` names."""
+def bundles(
+    layout: Layout, images: Mapping[str, str], secrets: Mapping[str, str], certificate: Certificate, nginx_version: Version = OLDEST
+) -> dict[str, Bundle]:
+    """Host → bundle. `images` maps catalogue names to references; `secrets` are those that `templates.secrets.given` names.
+
+    `nginx_version` is the one in the image: directives follow it.
+    """
     values = {host: secret_values.complete(layout, secrets, host) if layout.instances else {} for host in layout.hosts}
-    return {host: _bundle(layout, host, images, values[host], certificate) for host in layout.hosts}
+    return {host: _bundle(Base(layout, host, images, values[host], certificate, nginx_version)) for host in layout.hosts}
 
 
-def _bundle(layout: Layout, host: str, images: Mapping[str, str], values: Mapping[str, str], certificate: Certificate) -> Bundle:
-    base = Base(layout, host, images, values, certificate)
+def _bundle(base: Base) -> Bundle:
+    layout, host, images, values = base.layout, base.host, base.images, base.values
     files = {"base/compose.yaml": base.compose(), **base.files}
     files |= {f"{part}/compose.yaml": compose.slot(layout, host, part, images) for part in SLOTS}
     wanted = {name for one in layout.instances if one.host == host for name in layout.platform.services[one.service].secrets}

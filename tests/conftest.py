@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A busy machine makes any example slow; what a test says of time, it measures itself.
+settings.register_profile("cmctl", deadline=None)
+settings.load_profile("cmctl")
 
 GOLDEN = Path(__file__).parent / "golden"
 

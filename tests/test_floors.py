@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "grpc": {"stacks"},
     "locust": {"loadtests.locustfile", "loadtests.generator"},
     "prometheus_api_client": {"monitoring.gateway"},
+    "requests": {"monitoring.gateway"},
     "asyncssh": {"hosts"},
     "subprocess": {"hosts", "images", "tools", "stacks", "loadtests.run", "runbooks"},
     "fastapi": {"app"},

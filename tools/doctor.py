@@ -14,6 +14,7 @@ from images.base import debian_tag
 from images.registry import answers
 from tools import container_engine
 from tools.builder import go_needed, installed, numbers
+from tools.lab import needs
 from tools.machine import Machine, ThisMachine
 from tools.toolchain import FERRETDB, pulumi_family
 
@@ -64,6 +65,7 @@ def look(machine: Machine | None = None, registry: Callable[[], bool] = answers)
         _go(here),
         _registry(online=online),
         _mmdebstrap(here, online=online),
+        _lab(here),
         _disk(here),
         _memory(here),
     ]
@@ -159,6 +161,19 @@ def _mmdebstrap(machine: Machine, *, online: bool) -> Tool:
     possible = online or made or machine.is_root()
     problem = "" if possible else "unpacking Debian packages needs root, and no registry answers"
     return Tool("mmdebstrap", machine.which("mmdebstrap"), "", why, fix, needed=not possible, problem=problem)
+
+
+def _lab(machine: Machine) -> Tool:
+    lacking = needs.missing(machine)
+    return Tool(
+        "lab",
+        machine.which("nsenter"),
+        "",
+        "hosts on this machine to deploy to and to break",
+        "sudo .venv/bin/cmctl lab up, which installs what is missing",
+        needed=False,
+        problem=f"without {', '.join(lacking)}" if lacking else "",
+    )
 
 
 def _builds_are_due() -> bool:

@@ -7,11 +7,20 @@ import sys
 from errors import CmctlError
 from tools import toolchain
 from tools.container_engine import install_and_start
+from tools.lab import layers, needs
+from tools.machine import ThisMachine
 
 
 def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def bring_lab() -> None:
+    """The lab's programs and the contents of its hosts' disks; without root there is no lab, and its suite says so."""
+    if ThisMachine().is_root():
+        needs.install(say)
+        say(f"lab: {layers.make(say).folder}")
 
 
 def main() -> int:
@@ -20,6 +29,7 @@ def main() -> int:
         install_and_start(say)
         for program in (toolchain.pulumi(say), toolchain.ferretdb(say)):
             say(f"{program.name}: {program}")
+        bring_lab()
     except CmctlError as error:
         say(str(error))
         return error.exit_code

@@ -39,6 +39,7 @@ def findings(facts: Facts, book: Book | None) -> list[Finding]:
         _unpriced_phases,
         _unexplained,
         _no_line,
+        _pools,
     )
     return [*(finding for check in checks for finding in check(facts)), *_claims(facts, book), *_fees(facts, book)]
 
@@ -86,6 +87,8 @@ def _revenue(facts: Facts) -> list[Finding]:
             continue
         users, share = max(one.high for one in people), near[0].low
         payers = users * share / HUNDRED
+        if not payers:
+            continue
         each = goal.low / payers
         text = f"{money(goal.low)} / ({users:,.0f} users × {share.normalize():f} %) = {money(each)} for each payer"
         price = next(iter(of(facts, "plan price")), None)
@@ -94,7 +97,8 @@ def _revenue(facts: Facts) -> list[Finding]:
             continue
         paid = convert(Money(price.low, price.currency), goal.currency).money.amount
         if paid * payers < goal.low:
-            text += f"; the plan of {Money(price.low, price.currency)} ({price.where}) is {money(paid)}, which makes at most {money(paid * payers)}"
+            needed = convert(Money(each, goal.currency), price.currency).money
+            text += f"; the plan of {Money(price.low, price.currency)} ({price.where}) is {money(paid)}, which makes at most {money(paid * payers)}; it would have to be {needed}"
             done.append(Finding("revenue", goal.where, text))
     return done
 
@@ -127,6 +131,9 @@ def _bases(facts: Facts) -> list[Finding]:
         text = f"{goal.high:,.0f} users are concurrent here; the table in line {priced.where.line} is for {priced.users[0]:,.0f} users"
         tested = next((one for one in of(facts, "load test") if one.where.file == goal.where.file and one.high < goal.high), None)
         text += f", and the load test (line {tested.where.line}) is for {tested.high:,.0f}" if tested else ""
+        served = next((one for one in of(facts, "serves") if one.where.file == goal.where.file and one.high), None)
+        if served is not None:
+            text += f"; the {served.high:,.0f} requests a second of line {served.where.line} are one for each in {goal.high / served.high:,.0f} s"
         done.append(Finding("basis", goal.where, text))
     return done
 
@@ -199,12 +206,35 @@ def _fees(facts: Facts, book: Book | None) -> list[Finding]:
     fee = [book.prices[name].price or Decimal(0) for name in ("payment-fee", "payment-tax") if book and name in book.prices]
     revenue = next((goal for goal in of(facts, "revenue") if goal.currency == "USD"), None)
     table = max((one for one in facts.tables if one.total), key=lambda one: cast("Decimal", one.total and one.total.high), default=None)
-    if not fee or revenue is None or table is None or table.total is None:
+    if not fee or revenue is None or table is None or table.total is None or not table.total.high:
         return []
     percent = sum(fee, Decimal(0))
     cost = revenue.low * percent / HUNDRED
     text = f"payment fees of {percent.normalize():f} % on {money(revenue.low)} are {money(cost)}, {cost / table.total.high:.1f} times the {money(table.total.high)} of {table.title}"
-    return [Finding("implies", revenue.where, text)]
+    return [Finding("implies", revenue.where, text + _of_a_sale(facts, percent))]
+
+
+def _of_a_sale(facts: Facts, percent: Decimal) -> str:
+    """The fee on one sale of the plan, beside what one user costs."""
+    plan, true = next(iter(of(facts, "plan price")), None), _true(facts)
+    if plan is None or not true:
+        return ""
+    fee = Money(plan.low * percent / HUNDRED, plan.currency)
+    dollars = convert(fee, "USD").money.amount
+    table, dearest = max(true, key=lambda pair: pair[1])
+    return f"; on each sale of {Money(plan.low, plan.currency)} {fee} ({money(dollars)}), {dollars / dearest:,.0f} times what a user costs in {table.title}"
+
+
+def _pools(facts: Facts) -> list[Finding]:
+    """Connections for each piece, when each of its workers opens as many."""
+    done = []
+    for goal in of(facts, "connections"):
+        workers, pods = (next((one for one in of(facts, kind) if one.where.file == goal.where.file), None) for kind in ("workers", "pods"))
+        if workers is not None and pods is not None and workers.high > 1:
+            each = goal.high * workers.high
+            text = f"{goal.high:,.0f} connections for each piece are {each:,.0f} where each of its {workers.high:f} workers (line {workers.where.line}) has a pool, {each * pods.high:,.0f} in {pods.high:f} (line {pods.where.line})"
+            done.append(Finding("implies", goal.where, text))
+    return done
 
 
 def of_lines(found: Sequence[Text]) -> list[Finding]:

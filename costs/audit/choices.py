@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
 from costs.audit.model import Facts, Finding, Item, Table, Where
 from costs.audit.sums import agree, between, money
+from costs.audit.words import words
 from costs.books import Book
 from costs.price import monthly
 
@@ -95,13 +96,14 @@ def of_book(book: Book | None) -> list[Known]:
     return found
 
 
-def ranges(tables: Iterable[Table], known: Sequence[Known], book: Sequence[Known]) -> list[Finding]:
+def ranges(tables: Sequence[Table], known: Sequence[Known], book: Sequence[Known]) -> list[Finding]:
     """Plans that give a range and name what it pays for: the components whose price is known against the range."""
     done = []
     for table in tables:
         if table.total is None or table.total_where is None or any(item.amount for item in table.items):
             continue
-        parts = [part for part in (_part(item, known, book) for item in table.items) if part is not None]
+        own = [item for one in tables if one.thing == table.thing for item in one.items if item.amount is not None]
+        parts = [part for part in (_part(item, known, book) or _named(item, own) for item in table.items) if part is not None]
         low, high = sum((part.low for part in parts), Decimal(0)), sum((part.high for part in parts), Decimal(0))
         if low <= table.total.low:
             continue
@@ -144,6 +146,16 @@ def _part(item: Item, known: Sequence[Known], book: Sequence[Known]) -> _Part | 
     return None
 
 
+def _named(item: Item, own: Sequence[Item]) -> _Part | None:
+    """A component as another table of the same phase prices it: by what it is made of, else by its name."""
+    name, _, made_of = item.name.partition("(")
+    for meant in (words(made_of), words(name)):
+        found = next((one for one in own if one.amount is not None and one.words & meant), None)
+        if found is not None and found.amount is not None:
+            return _Part(f"{found.name} (line {found.where.line})", found.amount.low, found.amount.high)
+    return None
+
+
 def against_list(facts: Facts, book: Book | None) -> list[Finding]:
     """Lines whose thing is in the price book at a price more than 10 % away; a number of pieces is multiplied."""
     listed: Mapping[str, Known] = {one.sku: one for one in of_book(book)}
@@ -158,8 +170,28 @@ def against_list(facts: Facts, book: Book | None) -> list[Finding]:
             if high > item.amount.high * (1 + FAR) or low < item.amount.low * (1 - FAR):
                 times = f"{between(item.count[0], item.count[1])[1:]} × {money(price.low)} = " if many else ""
                 text = f"{item.name}: list {times}{between(low, high)}, stated {between(item.amount.low, item.amount.high)}"
-                done.append(Finding("usage" if many else "list price", item.where, text + _factor(low, item.amount.low)))
+                text += _factor(low, item.amount.low) + _at_most(item, price, facts, many=many) + _covers(item, price, book)
+                done.append(Finding("usage" if many else "list price", item.where, text))
     return done
+
+
+def _at_most(item: Item, price: Known, facts: Facts, *, many: bool) -> str:
+    """What the largest number of pieces costs that the document allows."""
+    found = next((goal for goal in facts.goals if goal.kind == "most pieces" and words(goal.text) & item.words), None)
+    if not many or found is None or found.high <= item.count[1]:
+        return ""
+    return f"; at most {found.high:f} (line {found.where.line}): {money(price.high * found.high)}"
+
+
+def _covers(item: Item, price: Known, book: Book | None) -> str:
+    """What the listed price holds of what the line's name adds to it."""
+    listed = book.prices.get(price.sku.replace(" ", "-")) if book else None
+    name = item.name.lower()
+    if listed is not None and "shard" in name:
+        return f"; two shards {money(price.low * 2)}"
+    if listed is not None and "replica" in name and listed.nodes > 1:
+        return f"; it covers {listed.nodes} nodes already, further ones come on top"
+    return ""
 
 
 def _factor(listed: Decimal, stated: Decimal) -> str:

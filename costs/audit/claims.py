@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from costs.audit.model import Amount, Choice, Facts, Goal, Quota, Shift, Total
+from costs.audit.sayings import moments, numbers, roles, savings
 from costs.audit.tables import plans, tables
 from costs.audit.tallies import tallies, usages
 from costs.audit.text import PHASE, Text, lines
@@ -22,7 +23,8 @@ CHEAPER = re.compile(r"(\d{1,4})\s?x cheaper than (?:\w+ )?(\w+)", re.IGNORECASE
 def facts(text: str, name: str) -> Facts:
     """Everything an audit can use from one document. Never fails, whatever the text."""
     found = list(lines(text, name))
-    read = Facts(tables=[*tables(found), *plans(found)], tallies=tallies(found), usages=usages(found))
+    read = Facts(tables=[*tables(found), *plans(found)], tallies=tallies(found), usages=usages(found), goals=numbers(found),
+                 roles=roles(found), moments=moments(found), savings=savings(found))  # fmt: skip
     ranges = {table.total_where for table in read.tables}
     for index, line in enumerate(found):
         money = amounts(line.text)
@@ -74,7 +76,7 @@ def _choices(read: Facts, line: Text) -> None:
     said = right if arrow and not amounts(right) else left
     if said is left and line.text.lower().startswith("current"):
         return
-    read.choices += [Choice(line.thing, sku, line.where) for sku in skus(said) if sku.startswith("atlas ")]
+    read.choices += [Choice(line.thing, sku, line.where, upgrade=said is right) for sku in skus(said) if sku.startswith("atlas ")]
 
 
 def _goals(read: Facts, line: Text, money: list[Amount]) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 Kind = Literal[
     "sum", "per user", "two totals", "range", "usage", "sku price", "size", "two choices", "no price", "limit", "pods", "count", "product",
-    "percent", "basis", "capacity", "revenue", "margin", "unexplained", "list price", "claim", "implies", "no line",
+    "percent", "basis", "capacity", "revenue", "margin", "unexplained", "list price", "claim", "twice", "moment", "implies", "no line",
 ]  # fmt: skip
 
 KINDS: dict[Kind, str] = {
@@ -32,7 +32,9 @@ KINDS: dict[Kind, str] = {
     "margin": "a margin does not follow from revenue and cost",
     "unexplained": "a large part of the total has no name",
     "list price": "a price is far from the list",
-    "claim": "a comparison does not hold at list prices",
+    "claim": "a comparison or a saving does not hold",
+    "twice": "one thing is paid for in two lines",
+    "moment": "one step is to be taken at two moments",
     "implies": "what a line means for one user or one request",
     "no line": "nothing is planned for this",
 }
@@ -148,10 +150,42 @@ class Quota:
 
 @dataclass(frozen=True)
 class Choice:
-    """A size that a phase is given: M30 in phase 2."""
+    """A size that a phase is given: M30 in phase 2. `upgrade`: it moves to it from another."""
 
     thing: str
     sku: str
+    where: Where
+    upgrade: bool = False
+
+
+@dataclass(frozen=True)
+class Role:
+    """What something is made of, as words: a message queue of redis."""
+
+    name: frozenset[str]
+    made_of: frozenset[str]
+    text: str
+    where: Where
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The users at which a phase `starts` or `is complete`."""
+
+    thing: str
+    act: str
+    low: Decimal
+    high: Decimal
+    where: Where
+
+
+@dataclass(frozen=True)
+class Saving:
+    """`share` percent less of `what`, thanks to what the words of `subject` name."""
+
+    subject: frozenset[str]
+    what: str
+    share: str
     where: Where
 
 
@@ -172,7 +206,24 @@ class Goal:
     """A figure stated outside tables: `kind` says which."""
 
     kind: Literal[
-        "per user below", "revenue", "margin", "conversion", "users", "concurrent", "load test", "plan price", "cheaper", "phase", "cost"
+        "per user below",
+        "revenue",
+        "margin",
+        "conversion",
+        "users",
+        "concurrent",
+        "load test",
+        "plan price",
+        "cheaper",
+        "phase",
+        "cost",
+        "serves",
+        "pods",
+        "most pieces",
+        "workers",
+        "replicas",
+        "connections",
+        "free tier",
     ]
     low: Decimal
     high: Decimal
@@ -194,6 +245,9 @@ class Facts:
     choices: list[Choice] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
+    roles: list[Role] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    savings: list[Saving] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, other: Facts) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from costs.audit import aims, choices, ledger, sums, use
+from costs.audit import aims, choices, ledger, listed, steps, sums, use
 from costs.audit.claims import facts as facts_of_text
 from costs.audit.claims import phase_headings
 from costs.audit.model import Audit, Facts, Finding, Item, Row, Table
@@ -45,7 +45,7 @@ def audit(sources: Sequence[Source], book: Book | None = None) -> Audit:
     facts.tables[:0] = present
     _alternatives(facts)
     known = choices.known_prices(facts)
-    listed = choices.of_book(book)
+    book_prices = choices.of_book(book)
     found = [
         *facts.findings,
         *(finding for table in facts.tables for finding in (*sums.sums(table), *sums.per_user(table))),
@@ -53,11 +53,13 @@ def audit(sources: Sequence[Source], book: Book | None = None) -> Audit:
         *choices.two_prices(known),
         *choices.two_sizes(known),
         *choices.two_choices(facts),
-        *choices.ranges(facts.tables, known, listed),
+        *choices.ranges(facts.tables, known, book_prices),
         *choices.against_list(facts, book),
         *use.findings(facts, book),
         *use.tallies(facts),
         *aims.findings(facts, book),
+        *steps.findings(facts),
+        *listed.findings(facts, book),
     ]
     order = {source.name: index for index, source in enumerate(sources)}
     ordered = sorted(dict.fromkeys(found), key=lambda one: (order.get(one.where.file, 0), one.where.line))

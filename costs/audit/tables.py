@@ -114,7 +114,7 @@ def phase_users(found: Iterable[Text]) -> dict[str, Decimal]:
     known: dict[str, Decimal] = {}
     for line in found:
         for text in (*line.headings, line.text):
-            match, named = PHASE.search(text), [high for _, high, kind in users(text) if kind != "concurrent"]
+            match, named = PHASE.search(text), [high for _, high, kind in users(text) if kind != "concurrent" and high > 0]
             if match and named:
                 known.setdefault(f"phase {match[1]}", named[-1])
     return known

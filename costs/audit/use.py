@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from costs.audit.model import Facts, Finding, Item, Quota, Table, Usage, Where
 from costs.audit.sums import agree, between, known, money
+from costs.audit.words import A_MONTH, number
 from costs.books import Book
 from costs.money import significant
-from costs.price import PIECES
+from costs.price import PIECES, Price
 
 MILLION = Decimal(10**6)
+Plan = tuple[Price, Decimal]
+TRAFFIC = re.compile(r"^(\d{1,6}) GB of traffic")
 
 
 def main_table(facts: Facts) -> Table | None:
@@ -26,13 +30,14 @@ def findings(facts: Facts, book: Book | None) -> list[Finding]:
     table = main_table(facts)
     if table is None:
         return []
+    plans = _plans(book)
     done: list[Finding] = []
     for item in table.items:
         if item.amount is None:
             continue
-        own = [quota for quota in facts.quotas if quota.words & item.words]
+        own = [quota for quota in facts.quotas if quota.words & item.words and quota.amount]
         prices = [quota for quota in own if quota.each] or _of_book(item, book)
-        found = [*_priced(table, item, prices, facts.usages), *_full(item, own, facts.usages)]
+        found = [*_priced(table, item, prices, facts, plans), *_full(item, own, facts.usages)]
         done += found or _implied(table, item, prices, facts.usages)
     return done
 
@@ -58,17 +63,50 @@ def _meant(item: Item, quota: Quota, usages: Sequence[Usage]) -> Iterable[Usage]
     return (one for one in usages if (one.section, one.where.file) == (quota.section, quota.where.file) or one.words & item.words)
 
 
-def _priced(table: Table, item: Item, prices: Sequence[Quota], usages: Sequence[Usage]) -> list[Finding]:
+def _priced(table: Table, item: Item, prices: Sequence[Quota], facts: Facts, plans: Sequence[Plan]) -> list[Finding]:
     for quota in prices:
-        for usage in _meant(item, quota, usages):
+        for usage in _meant(item, quota, facts.usages):
             cost = usage.quantity / quota.quantity * quota.amount
             if item.amount is not None and cost > item.amount.high * Decimal("1.03"):
                 text = (
                     f"{item.name}: {usage.quantity:,.0f} {usage.unit} a month (line {usage.where.line}) at {_price(quota)} is {money(cost)}, "
                     f"the line has {between(item.amount.low, item.amount.high)}{_corrected(table, item, cost)}"
+                    f"{_less(item, quota, usage, facts)}; the line buys {_buys(table, item, quota)}{_plan(item, plans, usage)}"
                 )
                 return [Finding("usage", item.where, text)]
     return []
+
+
+def _less(item: Item, quota: Quota, usage: Usage, facts: Facts) -> str:
+    """What is left of it when only what the pods serve arrives, or a tenth of the time is busy."""
+    served = next((goal for goal in facts.goals if goal.kind == "serves" and goal.where.file == usage.where.file), None)
+    if served is not None and served.low * A_MONTH["s"] < usage.quantity:
+        cost = served.low * A_MONTH["s"] / quota.quantity * quota.amount
+        return f"; at the {served.low:,.0f} a second that line {served.where.line} serves {money(cost)}"
+    tenth = usage.quantity / 10 / quota.quantity * quota.amount
+    return f"; a tenth of it is still {money(tenth)}" if item.amount is not None and tenth > item.amount.high else ""
+
+
+def _buys(table: Table, item: Item, quota: Quota) -> str:
+    """How many units the line's amount pays for: a month, for each user, a second."""
+    ends = (item.amount.low, item.amount.high) if item.amount else (Decimal(0), Decimal(0))
+    low, high = (amount / quota.amount * quota.quantity for amount in ends)
+    each = f", {_pair(low / table.users[0], high / table.users[0])} for each user" if table.users else ""
+    return f"{_pair(low, high)} {quota.unit}{each}, {_pair(low / A_MONTH['s'], high / A_MONTH['s'])} a second"
+
+
+def _plans(book: Book | None) -> list[Plan]:
+    """Plans of the book that hold a number of GB of traffic."""
+    found = [(price, TRAFFIC.match(price.quota)) for price in (book.prices if book else {}).values()]
+    return [(price, number(match[1])) for price, match in found if match and price.price]
+
+
+def _plan(item: Item, plans: Sequence[Plan], usage: Usage) -> str:
+    """The plan that the line's amount buys, and the bytes that it leaves for each use."""
+    for price, gigabytes in plans:
+        if price.price and item.amount and price.vendor in item.words and agree(item.amount.low, price.price, near=False):
+            return f"; {price.title} holds {gigabytes:f} GB, {gigabytes * 10**9 / usage.quantity:,.0f} bytes for each of them"
+    return ""
 
 
 def _corrected(table: Table, item: Item, cost: Decimal) -> str:
@@ -118,13 +156,13 @@ def _implied(table: Table, item: Item, prices: Sequence[Quota], usages: Sequence
     for usage in usages:
         if usage.words & item.words and usage.unit in {"requests", "req"}:
             rate = item.amount.high / (usage.quantity / MILLION)
-            text = f"{item.name}: {money(item.amount.high)} for {usage.quantity:,.0f} requests a month (line {usage.where.line}) is ${significant(rate)} a million"
+            text = f"{item.name}: {money(item.amount.high)} for {usage.quantity:,.0f} requests a month (line {usage.where.line}) is ${significant(rate)} a million; at $1 a million it pays for {item.amount.high * MILLION / A_MONTH['s']:,.0f} a second"
             return [Finding("implies", item.where, text)]
     return []
 
 
 def _pair(low: Decimal, high: Decimal) -> str:
-    texts = [f"{one:,.0f}" if one >= 1000 else f"{one:.3g}" for one in (low, high)]
+    texts = [f"{one:,.0f}" if one >= 1000 else f"{float(one):.3g}" for one in (low, high)]
     return texts[0] if texts[0] == texts[1] else "-".join(texts)
 
 

@@ -1,6 +1,6 @@
-"""`python -m stacks.standin PACKAGE VERSION [engine address]`: a resource plugin that plays PACKAGE with a cloud in a file.
+"""`python -m stacks.standin PACKAGE VERSION [engine address]`: a resource plugin that plays PACKAGE.
 
-The file is $CMCTL_CLOUDS/PACKAGE.json.
+Kubernetes is played against a real API server, every other package with a cloud in a file, $CMCTL_CLOUDS/PACKAGE.json.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ from stacks.standin.table import load
 
 def main() -> int:
     package, version = sys.argv[1:3]
+    tasks = Tasks()
+    if package == "kubernetes":
+        from stacks.standin.kubernetes.provider import Kubernetes
+
+        return serve(Kubernetes(version, tasks, EngineLog()), tasks)
     cloud = Cloud(Path(os.environ["CMCTL_CLOUDS"]) / f"{package}.json")
     resources = {token: StandIn(token, kind, cloud) for token, kind in load(package).resources.items()}
-    tasks = Tasks()
     return serve(Provider(resources, version, tasks, EngineLog()), tasks)
 
 

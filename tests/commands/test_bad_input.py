@@ -17,7 +17,7 @@ CASES = [
     (["deploy", "--phase", "two", "--yes"], 2, "phase"),
     (["deploy", "--phase", "2", "--env", "lokal", "--yes"], 2, "did you mean local"),
     (["deploy", "--phase", "2", "--platform", "codementy", "--yes"], 2, "did you mean codementee"),
-    (["deploy", "--phase", "3", "--yes"], 2, "kubernetes"),
+    (["deploy", "--phase", "3", "--yes"], 2, "kube_context"),
     (["deploy", "--phase", "2", "--version", "1 0; rm", "--yes"], 2, "is no version"),
     (["deploy"], 2, "--phase"),
     (["destroy", "--yes"], 2, "destroy what?"),

@@ -266,7 +266,7 @@ def test_tornado(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nothing_heavy_is_loaded() -> None:
     """The bill of a phase at the documents' prices loads no engine, no exchange rates, no locale data, no numbers' library."""
-    heavy = ("pulumi", "grpc", "scipy", "numpy", "babel", "currency_converter", "locust", "plotext", "junitparser", "jinja2", "asyncssh")
+    heavy = ("pulumi", "grpc", "scipy", "numpy", "babel", "currency_converter", "locust", "requests", "junitparser", "jinja2", "asyncssh")
     code = f"import sys, cli; cli.main(['cost', '--phase', '2']); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import cli
-from commands import load_view
+from commands import load_live, load_plan
 from environments.load import load as load_environment
 from errors import BadInput, Unreachable
 from loadtests import run, verdict
@@ -32,7 +32,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, private_home: object) -> list[Plan]:
     """The plans that the command made; playing them answers 4,000 good requests."""
     plans: list[Plan] = []
 
-    def smoke(plan: Plan, on_progress: run.OnProgress) -> Result:
+    def smoke(plan: Plan, on_progress: run.OnProgress, profile: str = "smoke") -> Result:
         plans.append(plan)
         on_progress(Checking(target=plan.target.url))
         return played(figures.measured(4000, 40, 0))
@@ -97,8 +97,8 @@ def test_production_is_not_loaded_by_accident(
 ) -> None:
     """Production is exit 2 without --i-own-this."""
     cloud = load_environment("local").model_copy(update={"kind": "cloud", "name": "production"})
-    monkeypatch.setattr(load_view, "load_environment", lambda _: cloud)
-    monkeypatch.setattr(load_view, "authority", lambda *_: "")
+    monkeypatch.setattr(load_plan, "load_environment", lambda _: cloud)
+    monkeypatch.setattr(load_plan, "authority", lambda *_: "")
     assert cli.main(["loadtest", "--smoke", "--phase", "2"]) == 2
     assert "--i-own-this" in capsys.readouterr().err
 
@@ -116,9 +116,9 @@ def test_an_unreachable_target_is_exit_7(asked: list[Plan], monkeypatch: pytest.
 
 def test_pairs() -> None:
     """`--set` takes name=value, and a value may hold an equals sign."""
-    assert load_view.pairs(["a=1", "b=x=y"]) == {"a": "1", "b": "x=y"}
+    assert load_plan.pairs(["a=1", "b=x=y"]) == {"a": "1", "b": "x=y"}
     with pytest.raises(BadInput):
-        load_view.pairs(["=x"])
+        load_plan.pairs(["=x"])
 
 
 EVENTS: list[tuple[Progress, str]] = [
@@ -136,7 +136,7 @@ EVENTS: list[tuple[Progress, str]] = [
 @pytest.mark.parametrize(("event", "says"), EVENTS)
 def test_progress_is_told_in_lines(event: Progress, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each event of the generator becomes one line on stderr."""
-    load_view.line(event)
+    load_live.Lines(1)(event)
     seen = capsys.readouterr()
     assert says in seen.err
     assert seen.out == ""

@@ -8,7 +8,7 @@ import time
 from hypothesis import HealthCheck, given, settings
 
 from costs.audit.run import Source, audit
-from tests.costs.test_audit import ANY
+from tests.costs.test_audit import ANY, LIST
 
 
 def main(cases: int) -> None:
@@ -18,7 +18,7 @@ def main(cases: int) -> None:
     @given(ANY)
     def ask(text: str) -> None:
         nonlocal seen
-        audit([Source("any.md", text)])
+        audit([Source("any.md", text)], LIST)
         seen += 1
 
     start = time.monotonic()

@@ -55,9 +55,16 @@ BY_HAND = [
     ("guide", "two choices", "phase 2 has atlas m40 here and atlas m30"),
     ("guide", "range", "= $280, stated $80-150: above the whole range"),
     ("guide", "range", "atlas m40 (the price book) $759.20"),
-    ("guide", "range", "= $1,040-1,200, stated $800-1,500: so the lower end cannot be reached"),
+    ("guide", "range", "= $1,290-1,450, stated $800-1,500: so the lower end cannot be reached"),
+    ("guide", "two choices", "phase 2 moves to atlas m30 here, which phase 1 has already"),
+    ("guide", "list price", "Atlas M30 + Replicas: list $394.20, stated $200 (×1.97); it covers 3 nodes already"),
+    ("guide", "twice", "Message Queue, $50: by"),
+    ("guide", "twice", "it is Redis (High Availability), which line 80 pays for with $100"),
+    ("guide", "claim", "60-70 % less server load here, 60-70 % less bandwidth in guide.md"),
+    ("guide", "revenue", "it would have to be ₹3,165.17"),
+    ("guide", "implies", "on each sale of ₹1,999 ₹47.18 ($0.4968), 32 times what a user costs"),
     ("guide", "list price", "Atlas M20: list $146, stated $75 (×1.95)"),
-    ("guide", "list price", "Atlas M60 + Sharding: list $2,883.50, stated $600 (×4.81)"),
+    ("guide", "list price", "Atlas M60 + Sharding: list $2,883.50, stated $600 (×4.81); two shards $5,767"),
     ("guide", "no line", "e-mail, domain, backups, bandwidth, staging, tax, payment fees"),
     ("guide", "percent", "1.2 of 2 GB (line 4) is 60.0 %, stated 70 %"),
     ("guide", "capacity", "phase 1 holds 1,000 at once; the present setup is said to hold 1,000-2,000 already"),
@@ -69,7 +76,19 @@ BY_HAND = [
         "1,000,000 users are concurrent here; the table in line 33 is for 1,000,000 users, and the load test (line 45) is for 10,000",
     ),
     ("blueprint", "product", "API Load Balancer takes 10,000+ a second, what is behind it 5,000"),
-    ("blueprint", "usage", "Render: list 2-4 × $25 = $50-100, stated $25-50"),
+    ("blueprint", "basis", "the 5,000 requests a second of line 25 are one for each in 200 s"),
+    ("blueprint", "usage", "Render: list 2-4 × $25 = $50-100, stated $25-50 (×2.00); at most 10 (line 48): $250"),
+    (
+        "blueprint",
+        "usage",
+        "1 and 3 replicas (line 55), each of 0.25 CU at least, awake for 730 h, cost $77.38 (Neon Launch) or $162.06 (Neon Scale)",
+    ),
+    (
+        "blueprint",
+        "usage",
+        "at the 5,000 a second that line 25 serves $25,920; the line buys 2,500,000-5,000,000 commands, 2.5-5 for each user",
+    ),
+    ("blueprint", "implies", "60 connections for each piece are 240 where each of its 4 workers (line 49) has a pool, 2,400 in 10"),
     ("blueprint", "pods", "pods are 3-10 (line 8), 2-10 (line 24), 2-4 (line 34)"),
     ("blueprint", "two totals", "Render costs $7-50 here and $25-50"),
     ("blueprint", "usage", "Upstash Redis: 259,200,000,000 requests a month (line 26)"),
@@ -81,8 +100,19 @@ BY_HAND = [
     ("shop", "no price", "is at least $256, stated $236: Add read replicas has no price"),
     ("shop", "usage", "198,000 emails a month (line 38), the plan of $89.95 has 100,000"),
     ("shop", "usage", "is $5,616, the line has $10; the total would be $5,842, $0.05842 for each user"),
+    ("shop", "usage", "a tenth of it is still $561.60"),
+    ("shop", "usage", "holds 50 GB, 18 bytes for each of them"),
+    ("shop", "list price", "SendGrid Free: Free tier: 100 emails is a trial of 60 days"),
+    ("shop", "list price", "SendGrid Essentials: $19.95 is for 50,000 mails (twilio.com, 2026-08-13), stated 40,000"),
+    ("shop", "list price", "$0.10 for 1,000 emails holds for accounts active since 2025-06; $0.16 for accounts new since 2026-07-21"),
+    ("shop", "implies", "phase 1 starts at 8,000 users here and at 5,000-10,000 in line 116"),
+    ("shop", "implies", "phase 2 is complete at 20,000 users here and at 10,000-50,000 in line 117"),
     ("shop", "count", "5,000 + 50,000 + 10,000 = 65,000, stated 100,000/minute"),
-    ("typing", "implies", "API Gateway: $11,000 for 2,592,000,000,000 requests a month (line 30) is $0.004244 a million"),
+    (
+        "typing",
+        "implies",
+        "API Gateway: $11,000 for 2,592,000,000,000 requests a month (line 30) is $0.004244 a million; at $1 a million it pays for 4,244 a second",
+    ),
     ("typing", "unexplained", "Other Services: $50,000 is 19.5 % of the total"),
     ("typing", "no price", "phase 1, phase 2, phase 3: named with users, but no table gives a cost"),
 ]
@@ -94,13 +124,21 @@ def test_what_was_found_by_hand_is_found(name: str, kind: str, text: str) -> Non
     assert any(one.kind == kind and text in one.text for one in audited(*GROUPS[name], book=LIST).findings)
 
 
-@pytest.mark.parametrize("name", ["right.md", "right.yaml"])
-def test_a_right_table_is_left_alone(name: str) -> None:
-    """A table whose figures are right has no contradiction, in prose and as YAML."""
-    found = audited(name)
+@pytest.mark.parametrize(("name", "book"), [("right.md", None), ("right.md", LIST), ("right.yaml", None)])
+def test_a_right_table_is_left_alone(name: str, book: books.Book | None) -> None:
+    """A table whose figures are right has no contradiction, in prose and as YAML, alone and beside the list."""
+    found = audited(name, book=book)
     assert found.contradictions == ()
     assert {row.verdict for row in found.rows} == {"right"}
     assert found.exit_code == 0
+
+
+def test_a_moment_outside_its_range_is_a_contradiction() -> None:
+    """One step that is complete at 20,000 users in one line and at 30,000 to 50,000 in another contradicts itself."""
+    text = "- At 20K users - Complete Phase 2\n- 30K-50K users: Complete Phase 2\n- 20K users: Start Phase 3\n"
+    (found,) = audit([Source("plan.md", text)]).contradictions
+    assert (found.kind, found.where.line) == ("moment", 2)
+    assert found.text == "phase 2 is complete at 30,000-50,000 users here and at 20,000 in line 1"
 
 
 def test_a_wrong_ledger() -> None:
@@ -185,9 +223,25 @@ def test_a_shells_dollars_are_no_money(text: str) -> None:
 PIECES = st.sampled_from([
     "# ", "## Phase 1 (0-10k users)\n", "```\n", "```bash\n", "$80/month", "~$1,200", "$5-10", "Total: ", "Cost: ", "Cost per user: ", "| a | ", "|\n",
     "→", "├── ", "- ", "\n", "M30", "8GB RAM", "2x ", "3-5 nodes", "~6,600 emails/day", "($0.20/100K commands)", "1M+ concurrent users", "98.7%",
+    "Max replicas: 10", "| PostgreSQL | 3 replicas | 60 connections/pod |\n", "4 workers", "Free tier: 100 emails/day", "SendGrid", "Neon", "AWS SES", "Upstash",
+    "At 8K users - Begin Phase 1", "5K-10K users: Start Phase 1", "Reduce bandwidth by 60%", "Message Queue: Redis", "$0/GB", "$0.10 per 1,000 emails", "₹1,999/1 month", "pricing",
     "10x cheaper than S3", "500/pod | 10 pods", "Revenue: ", "margin", "Current: ", "Upgrade to: ", "×", "=", "99999999999999999999999", "٣", "²", "\x00", "\x85",
 ])  # fmt: skip
-ANY = st.one_of(st.text(max_size=200), st.lists(st.one_of(PIECES, st.text(max_size=4)), max_size=40).map("".join))
+# Whole lines, each with a place for a figure, so that tables, plans, usage and goals come together.
+LINES = [
+    "# Phase 1 (0-{} users)", "## Phase 2: more ({} users)", "### Redis", "### Message Queue", "```", "```bash", "| What | Monthly cost | Notes |", "|---|---|---|",
+    "| Redis | ${} | {} pods |", "| Message Queue | ${}-{} | |", "| SendGrid | ${}/month | |", "| Neon PostgreSQL | ${} | |", "| API Balancer | {}+ | |", "| **Total** | **${}** | |",
+    "| Layer | Requests/sec | Capacity | Notes |", "| Pods | {}/pod | {} pods max | {} req/s total |", "| PostgreSQL | {} | {} replicas | {} connections/pod |", "├── VPS: {}GB RAM → ${}/month",
+    "├── Atlas M30 + Replicas → ${}/month", "├── Redis → ${}/month", "├── Message Queue → ${}/month", "├── App Servers: {}x 8GB VPS → ${}/month", "└── Total: ~${}/month", "Cost per user: ${} (at {} users)",
+    "**Cost**: ${}-{}/month", "Cost: ${}/month → ${}/month", "Current: M10 → M30", "Database: Atlas M40 with replicas", "Message Queue: Redis", "Server: 8GB RAM", "- Upstash Redis (${}/{}K commands)",
+    "- ${}/GB ({}x cheaper than S3)", "Use SendGrid:", "- Essentials: ${}/month ({}K emails)", "- ${} per {} emails", "- Free tier: {} emails/day", "- Total: ~{} emails/day", "├─ Queries: ~{}/minute",
+    "- Total: {} cache ops/minute", "Pricing:", "- Plan: ₹{}/1 month", "- Revenue: ${}/month", "- Margin: {}%", "- Conversion: {}%", "- Goal: <${} per user per month", "- {}+ concurrent users", "- Currently {}-{} concurrent users",
+    "- Load test with {} concurrent users", "- At {} users - Begin Phase 1", "{}-{} users: Complete Phase 2", "CDN: Reduce bandwidth by {}%", "- Max replicas: {}", "- {} workers", "{} x {} = {}", "{}GB RAM", "- Memory: {}GB ({}% of available)",
+]  # fmt: skip
+FIGURES = st.one_of(st.sampled_from(["0", "1", "0.00", "1,000", "5K", "1M", "100", "99999999999999999999"]), st.integers(0, 10**7).map(str))
+FILLED = st.tuples(st.sampled_from(LINES), FIGURES, FIGURES, FIGURES).map(lambda parts: parts[0].format(*parts[1:]))
+DOCUMENTS = st.lists(FILLED, min_size=3, max_size=40).map("\n".join)
+ANY = st.one_of(DOCUMENTS, st.text(max_size=200), st.lists(st.one_of(PIECES, st.text(max_size=4)), max_size=40).map("".join))
 
 
 @settings(max_examples=100, deadline=None)

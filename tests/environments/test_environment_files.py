@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from documents import fit, parse, read
-from environments.load import ROOT, load, names
+from environments.load import ROOT, load, names, others
 from environments.model import Environment, Host
 from errors import BadInput
 
@@ -110,3 +110,26 @@ def test_only_keys_are_host_keys(line: str) -> None:
     """No text that hypothesis finds passes for a host key or crashes the check."""
     with pytest.raises(ValueError, match="host_key"):
         Host.model_validate({"connection": "ssh", "address": "192.0.2.1", "roles": ["app"], "host_key": line})
+
+
+def test_all_doubled_addresses_at_once(tmp_path: Path) -> None:
+    """Doubled public and private addresses of several hosts stand in one refusal."""
+    text = "\n".join(line.replace("#?    private", "    private") for line in LINES).replace("name: production", "name: p")
+    text = text.replace("203.0.113.12", "203.0.113.11").replace("    roles: [app]", "    private: 10.20.0.10\n    roles: [app]")
+    path = tmp_path / "p.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        load("p", tmp_path)
+    assert "10.20.0.10 is given to more than one host" in caught.value.what
+    assert "203.0.113.11 port 22 is given to more than one host" in caught.value.what
+    path.write_text(text.replace("network: 10.89.0.0/24", "network: 10.20.0.0/24"), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"10\.20\.0\.0/24 holds hosts\.lb1\.private 10\.20\.0\.10"):
+        load("p", tmp_path)
+
+
+def test_others_are_all_but_one(tmp_path: Path) -> None:
+    """The environments beside one's own are those that can be read; a broken file is no environment that anybody could deploy."""
+    (tmp_path / "local.yaml").write_text(LOCAL, encoding="utf-8")
+    (tmp_path / "stage.yaml").write_text(LOCAL.replace("name: local", "name: stage"), encoding="utf-8")
+    (tmp_path / "broken.yaml").write_text("name: broken\n", encoding="utf-8")
+    assert [one.name for one in others("local", tmp_path)] == ["stage"]

@@ -7,13 +7,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costs.capacity import Capacity, read
 from loadtests import capacity, conclude, hunt, store
 from loadtests.result import CapacityResult, Machine, Verdict
 from loadtests.stations import station
+from loadtests.uses import OTHERS
 from tests.loadtests import imitation
 from tests.loadtests.figures import searched
 
@@ -30,7 +31,7 @@ def test_users_follow_from_rate_response_and_think_time() -> None:
     ("holds", "have", "growth", "action", "weeks"),
     [
         (1000, 100, 0.05, "move", 42), (1000, 100, 0.02, "stay", 105), (1000, 790, 0.05, "move", 0), (1000, 900, 0.05, "move", 0),
-        (1000, 100, 0.0, "stay", None), (1000, 100, -0.1, "stay", None), (1000, 2000, 0.0, "move", 0),
+        (1000, 100, 0.0, "stay", None), (1000, 100, 1e-300, "stay", None), (1000, 100, -0.1, "stay", None), (1000, 2000, 0.0, "move", 0),
     ],
 )  # fmt: skip
 def test_when_to_move(holds: int, have: int, growth: float, action: str, weeks: int | None) -> None:
@@ -40,6 +41,7 @@ def test_when_to_move(holds: int, have: int, growth: float, action: str, weeks: 
     assert found.headroom == pytest.approx(1 - have / holds)
 
 
+@settings(deadline=None)
 @given(holds=st.integers(1, 10**7), have=st.integers(1, 10**7), growth=st.floats(-0.5, 2.0))
 def test_more_users_never_mean_more_time(holds: int, have: int, growth: float) -> None:
     """Twice the users never have longer until they must move."""
@@ -94,6 +96,29 @@ def answer() -> CapacityResult:
     around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, service.clock, "quick")
     uses = {step.measured.probe.name: {"CPU of backend-1": 0.97, "CPU of redis": 0.2} for step in found.steps}
     return conclude.conclude(asked, found, around, uses)
+
+
+@pytest.mark.parametrize(
+    ("found", "others", "judged"),
+    [
+        (Verdict.INCONCLUSIVE, 0.4, Verdict.INVALID), (Verdict.FAIL, 0.4, Verdict.INVALID), (Verdict.INCONCLUSIVE, 0.1, Verdict.INCONCLUSIVE),
+        (Verdict.PASS, 0.4, Verdict.PASS),
+    ],
+)  # fmt: skip
+def test_a_busy_machine_is_no_judge(found: Verdict, others: float, judged: Verdict) -> None:
+    """Without an answer on a machine that other programs kept busy the verdict is INVALID and says so; an answer stays one."""
+    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, 1.0, "quick")
+    result = conclude.conclude(
+        imitation.plan(), hunt.Found(found, ("too wide",)), around, {"a": {OTHERS: others}, "b": {OTHERS: others}, "c": {}}
+    )
+    assert result.verdict is judged
+    assert ("other programs used 40%" in result.reasons[0]) is (judged is Verdict.INVALID)
+
+
+def test_well_used_at_the_limit_and_used_up_beyond_it_binds() -> None:
+    """A resource at 75 % at the limit binds when overload uses it up; one that overload leaves at 80 % does not."""
+    assert conclude._used_up({"CPU": 0.75, "pool": 0.8}, [{"CPU": 0.75, "pool": 0.8}, {"CPU": 0.99, "pool": 0.8}]) == "CPU"
+    assert conclude._used_up({"CPU": 0.75}, [{"CPU": 0.8}]) == ""
 
 
 def test_a_result_says_users_and_what_binds(answer: CapacityResult) -> None:

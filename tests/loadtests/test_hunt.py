@@ -8,7 +8,7 @@ import pytest
 
 from loadtests import hunt, stations
 from loadtests.plan import Probe
-from loadtests.progress import Narrowed
+from loadtests.progress import Narrowed, Probed
 from loadtests.result import Measured, Verdict
 from loadtests.stations import Station, station
 from tests.loadtests import imitation
@@ -21,9 +21,10 @@ def of(kind: str) -> Callable[[int], Station]:
 
 
 def search(service: imitation.Service, *, profile: hunt.Profile = SHORT, overload: bool = True) -> tuple[hunt.Found, list[Narrowed]]:
-    heard: list[Narrowed] = []
+    heard: list[Narrowed | Probed] = []
     found = hunt.Hunt(service.plan, profile, service.measure, heard.append, service.now, allow_overload=overload).run()
-    return found, heard
+    assert [one.name for one in heard if isinstance(one, Probed)] == [step.measured.probe.name for step in found.steps]
+    return found, [one for one in heard if isinstance(one, Narrowed)]
 
 
 # Erlang-C for M/M/8 at 20 ms: loads at which p95 is 200, 300 and 150 ms.

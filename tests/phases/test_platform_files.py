@@ -14,7 +14,9 @@ from errors import BadInput
 from phases.load import ROOT, load, names
 
 REFUSED = yaml.safe_load((Path(__file__).parent / "cases" / "refused.yaml").read_text(encoding="utf-8"))
-KINDS = re.compile(r"scaling guide|deployment journey|judgement|measured: |gap filled: |MongoDB Atlas limits|as the ")
+KINDS = re.compile(
+    r"scaling guide|deployment journey|judgement|measured: |gap filled: |MongoDB Atlas limits|Kubernetes release notes: |Kubernetes, Deployment: |as the "
+)
 
 # Where the documents contradict themselves or cannot be: what the file says about its choice.
 EXPLAINED = {

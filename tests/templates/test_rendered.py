@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from errors import BadInput
+from layout import live
+from layout.model import SLOTS
+from templates import nginx
 from tests.templates.places import LAYERS, layout, spec
 
 
@@ -90,3 +94,37 @@ def test_prometheus_scrapes_everything() -> None:
     jobs = yaml.safe_load(spec(2, "phase2").bundles["local"].files["base/prometheus/prometheus.yml"])["scrape_configs"]
     count = {job["job_name"]: sum(len(one["targets"]) for one in job["static_configs"]) for job in jobs}
     assert count == {"backend": 6, "node": 1, "prometheus": 1, "redis": 2}
+
+
+@pytest.mark.parametrize(
+    ("version", "listens", "directive"), [((1, 9, 9), 4, 0), ((1, 22, 1), 4, 0), ((1, 25, 0), 4, 0), ((1, 25, 1), 0, 4), ((1, 28, 0), 0, 4)]
+)
+def test_http2_follows_the_version(version: tuple[int, int, int], listens: int, directive: int) -> None:
+    """Up to nginx 1.25.0 HTTP/2 is a word of `listen`, later a directive; every TLS server has exactly one of them."""
+    text = nginx.balancer(layout(2, "phase2"), "local", version)
+    assert (text.count(" ssl http2"), text.count("http2 on;")) == (listens, directive)
+
+
+def test_canary_flags_are_the_templates() -> None:
+    """Every canary flag that hosts can set is one the balancer looks for, each share once per slot."""
+    text = nginx.balancer(layout(2, "phase2"), "local", nginx.OLDEST)
+    for share in live.CANARY_SHARES:
+        assert text.count(f"split_clients $request_id $lot_{share} {{") == 1
+        for slot in SLOTS:
+            assert f"if (-f /etc/cmctl/live/{live.canary(slot, share)})" in text
+
+
+def test_unknown_canary_share() -> None:
+    """A share that no balancer knows is refused with those it knows."""
+    with pytest.raises(BadInput, match="no canary step of 7 %") as caught:
+        live.canary("green", 7)
+    assert "1, 5, 10, 25, 50" in caught.value.why
+
+
+def test_flags_of_a_step() -> None:
+    """A step leaves the live slot's flag; a step towards the live slot is none. In order of names the slot's flag comes first."""
+    assert live.flags("blue", "green", 5) == ("to-green-5",)
+    assert live.flags("green", "blue", 5) == ("green", "to-blue-5")
+    assert live.flags("green", "green", 5) == ("green",)
+    assert live.flags("blue") == ()
+    assert sorted(live.flags("green", "blue", 50)) == ["green", "to-blue-50"]

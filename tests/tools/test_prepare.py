@@ -15,10 +15,16 @@ def test_the_engine_and_both_programs_are_brought(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(prepare, "install_and_start", lambda report: report("the container engine runs: Docker 20.10"))
     monkeypatch.setattr(toolchain, "pulumi", lambda _: Path("/cache/pulumi"))
     monkeypatch.setattr(toolchain, "ferretdb", lambda _: Path("/cache/ferretdb"))
+    monkeypatch.setattr(prepare, "bring_lab", lambda: prepare.say("lab: /cache/lab"))
     assert prepare.main() == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.splitlines() == ["the container engine runs: Docker 20.10", "pulumi: /cache/pulumi", "ferretdb: /cache/ferretdb"]
+    assert err.splitlines() == [
+        "the container engine runs: Docker 20.10",
+        "pulumi: /cache/pulumi",
+        "ferretdb: /cache/ferretdb",
+        "lab: /cache/lab",
+    ]
 
 
 def test_a_missing_engine_ends_with_its_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

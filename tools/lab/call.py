@@ -9,12 +9,18 @@ from errors import CmctlError, Unreachable
 from tools.machine import Answer
 
 LIMIT_S = 30
+# Descriptors of the locks that this process holds. Programs inherit them: when cmctl is killed, what it had begun still holds
+# the lab until it has ended, so that nobody takes down what is still coming up.
+HELD: set[int] = set()
 
 
 def ask(argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = LIMIT_S) -> Answer:
     """What a program says, however it ends; code 127 when it is not there and 124 when it did not end in time."""
+    given = stdin or ""
     try:
-        done = subprocess.run(argv, input=stdin or "", capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
+        done = subprocess.run(
+            argv, input=given, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False, pass_fds=tuple(HELD)
+        )
     except FileNotFoundError:
         return Answer(127, err=f"{argv[0]}: no such program")
     except subprocess.TimeoutExpired:

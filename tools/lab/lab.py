@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Self
 
 from errors import BadInput
-from tools.lab import groups, layers, needs, power, record, seed, switch
+from tools.lab import disk, groups, layers, needs, power, record, seed, slow, standing, switch
 from tools.lab.launch import hierarchies
 from tools.lab.plan import NAME, SUBNET, Host, Plan, plan
 from tools.lab.power import Place
 from tools.lab.record import Record
+from tools.lab.standing import Standing
 from tools.machine import Answer
 
 Report = Callable[[str], None]
@@ -75,10 +76,10 @@ class Lab:
         with record.alone(self.name) as owner:
             asked = self._grown(hosts, bare=bare)
             wanted = plan(asked.name, asked.subnet, asked.hosts)
-            record.claim(owner, asked)
+            record.refuse_a_second(owner, asked)
             made = layers.make(self._report)
             switch.make(wanted)
-            record.write(asked)
+            record.write(asked, owner)
             self._boot_all(wanted, wanted.hosts, made, bare=bare)
 
     def boot(self, host: int | str) -> None:
@@ -101,11 +102,14 @@ class Lab:
         with record.alone(self.name) as owner:
             self._remove_from_kernel()
             kept = Path(owner.read_text(encoding="utf-8").strip() or record.folder())
-            if (kept / "lab.json").exists():
+            of = record.read(kept)
+            if of and of.name == self.name:
                 shutil.rmtree(kept)
-            owner.unlink()
-        if not any(record.RUN.iterdir()):
-            record.RUN.rmdir()
+            owner.write_bytes(b"")
+
+    def status(self) -> list[Standing]:
+        """Each host as it stands now."""
+        return standing.look(self.plan())
 
     def cut(self, host: int | str, what: str = "whole") -> None:
         """Drop a host's packets both ways: `whole`; `ssh`, TCP 22 only; or `peers`, those from and to other hosts."""
@@ -113,9 +117,23 @@ class Lab:
         switch.cut(wanted, wanted.host(host), what)
 
     def restore(self, host: int | str) -> None:
-        """The link as it was."""
+        """The link as it was: whole, and as fast as this machine."""
         wanted = self.plan()
         switch.mend(wanted, wanted.host(host))
+        slow.mend(wanted, wanted.host(host))
+
+    def slow(self, host: int | str, milliseconds: float, what: str = "whole") -> None:
+        """A round trip to the host takes this much longer: `whole`, or `ssh` for TCP 22 only. Raises BadInput for more than a minute."""
+        wanted = self.plan()
+        slow.slow(wanted, wanted.host(host), milliseconds, what)
+
+    def fill(self, host: int | str, *, leave_mb: int = 0) -> None:
+        """Nothing more can be written to the host's disk, by nobody, or this many MiB."""
+        disk.fill(power.running(self.plan().host(host)), leave_mb << 20)
+
+    def free(self, host: int | str) -> None:
+        """The disk has room again."""
+        disk.free(power.running(self.plan().host(host)))
 
     def run(self, host: int | str, argv: Sequence[str], *, stdin: bytes | None = None, timeout_s: float = 60) -> Answer:
         """Run a program as root inside a host, as on its console: works through a cut link. Raises CmctlError while it is off."""
@@ -129,6 +147,8 @@ class Lab:
 
     def _grown(self, hosts: int, *, bare: bool) -> Record:
         before = self._asked()
+        if hosts < 1:
+            raise BadInput(f"{hosts} hosts are no lab", hint="cmctl lab up --hosts 4")
         if before.hosts and before.bare != bare:
             kind = "bare" if before.bare else "ready"
             raise BadInput(f"the lab {self.name!r} is up with {kind} hosts", hint=f"cmctl lab down --name {self.name}, then up again")
@@ -150,9 +170,9 @@ class Lab:
             return
         place = self._place(host)
         power.off(host, place)
-        switch.plug(wanted, host)
+        switch.plug(wanted, host, slow.entry(wanted, host))
         seed.write(place.seed, wanted, host, login, bare=bare)
-        power.make_disk(place)
+        disk.make(place.disk)
         power.start(host, place, made.below(bare=bare), made.offered)
 
     def _await(self, host: Host, *, bare: bool) -> None:
@@ -167,6 +187,8 @@ class Lab:
         found = {name for root in hierarchies() for name in (path.name for path in root.glob(f"cmctl-lab-{self.name}-*"))}
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(groups.end, sorted(found)))
+        for wire in slow.wires(bare.switch):
+            slow.end(wire)
         for name in switch.namespaces():
             if re.fullmatch(rf"cmctl-{self.name}-\d+", name):
                 switch.delete(name)

@@ -22,8 +22,9 @@ def missing(machine: Machine) -> list[str]:
     return sorted({package for program, package in PROGRAMS.items() if machine.which(program) is None})
 
 
-def refuse(machine: Machine) -> None:
+def refuse(machine: Machine | None = None) -> None:
     """Raises Unreachable where no lab can be: not Linux, or not root."""
+    machine = machine or ThisMachine()
     if sys.platform != "linux":
         raise Unreachable("a lab needs Linux", why="its hosts are namespaces of the Linux kernel", hint="run cmctl in a Linux VM")
     if not machine.is_root():

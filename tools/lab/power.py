@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from errors import CmctlError
-from tools.lab import groups, launch
-from tools.lab.call import must
+from tools.lab import disk, groups, launch
+from tools.lab.call import HELD
 from tools.lab.plan import Host
 from tools.lab.wait import until
 from tools.machine import Answer
 
-DISK_GIB = 12
 BOOT_S = 60
 OFF_S = 20
 LAUNCH = [sys.executable, "-I", str(Path(launch.__file__))]
@@ -46,20 +45,9 @@ class Place:
         return self.folder / "console.log"
 
 
-def make_disk(place: Place) -> None:
-    """A sparse ext4 image: it takes from this machine what the host writes, and is full at its own size. Half-made ones do not count."""
-    if place.disk.exists():
-        return
-    begun = place.disk.with_suffix(".begun")
-    with begun.open("wb") as file:
-        file.truncate(DISK_GIB << 30)
-    must(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", str(begun)])
-    begun.rename(place.disk)
-
-
 def start(host: Host, place: Place, layers: Sequence[Path], offered: Path) -> None:
     """Start a host whose namespace, seed and disk are there."""
-    until(lambda: not _in_use(place.disk), OFF_S, f"the disk of {host.name} is not let go")
+    until(lambda: not disk.in_use(place.disk), OFF_S, f"the disk of {host.name} is not let go")
     (place.folder / "root").mkdir(exist_ok=True)
     told = {
         "LAB_HOST": host.name,
@@ -72,7 +60,7 @@ def start(host: Host, place: Place, layers: Sequence[Path], offered: Path) -> No
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     with place.console.open("wb") as console:
         done = subprocess.run(
-            command, env=told | {"PATH": path}, stdin=subprocess.DEVNULL, stdout=console, stderr=console, timeout=BOOT_S, check=False
+            command, env=told | {"PATH": path}, input=b"", stdout=console, stderr=console, timeout=BOOT_S, check=False, pass_fds=tuple(HELD)
         )
     if done.returncode:
         raise CmctlError(f"{host.name} cannot be started", why=_last_words(place))
@@ -93,7 +81,7 @@ def await_answers(host: Host, place: Place, *, engine: bool) -> float:
 def off(host: Host, place: Place) -> None:
     """No power: every process ends at once, and the disk is let go."""
     groups.end(host.group)
-    until(lambda: not _in_use(place.disk), OFF_S, f"the disk of {host.name} is not let go")
+    until(lambda: not disk.in_use(place.disk), OFF_S, f"the disk of {host.name} is not let go")
 
 
 def enter(host: Host, argv: Sequence[str], *, stdin: bytes | None = None, timeout_s: float = 60) -> Answer:
@@ -133,16 +121,6 @@ def engine_answers(first: int) -> bool:
 
 def _starting(host: Host) -> bool:
     return bool(groups.members(host.group))
-
-
-def _in_use(disk: Path) -> bool:
-    """Whether a loop device still has the image: two would destroy it."""
-    backing = (path / "loop" / "backing_file" for path in Path("/sys/block").glob("loop*"))
-    for path in backing:
-        with suppress(OSError):
-            if path.read_text().strip() == str(disk):
-                return True
-    return False
 
 
 def _last_words(place: Place) -> str:

@@ -6,13 +6,14 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from environments import private_files
 from environments.home import home
 from errors import BadInput
+from tools.lab.call import HELD
 from tools.lab.plan import SUBNET
 
 RUN = Path("/run/cmctl-lab")
@@ -32,35 +33,54 @@ def folder() -> Path:
     return home() / "lab"
 
 
-def read() -> Record | None:
-    """The lab of this home; None when it has none."""
-    path = folder() / "lab.json"
+def read(where: Path | None = None) -> Record | None:
+    """The lab of this home, or of the folder given; None when it has none."""
+    path = (where or folder()) / "lab.json"
     return Record(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
-def write(record: Record) -> None:
+def write(record: Record, owner: Path) -> None:
+    owner.write_text(f"{folder()}\n", encoding="utf-8")
     private_files.write(folder() / "lab.json", json.dumps(asdict(record)) + "\n")
 
 
 @contextmanager
 def alone(name: str) -> Iterator[Path]:
     """Hold a lab's name on this machine; a killed holder lets go. Yields the file that says whose home the lab has."""
-    RUN.mkdir(parents=True, exist_ok=True)
     path = RUN / name
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # `down` removes the file: who waited for it must take the new one.
-        if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
-            break
-        os.close(descriptor)
+    descriptor = _taken(path)
+    HELD.add(descriptor)
     try:
         yield path
     finally:
+        HELD.discard(descriptor)
+        if not path.stat().st_size:
+            path.unlink()
+        with suppress(OSError):  # another lab's name is in it
+            RUN.rmdir()
         os.close(descriptor)
 
 
-def claim(path: Path, record: Record) -> None:
+def _taken(path: Path) -> int:
+    while True:
+        with suppress(FileNotFoundError, FileExistsError):  # the folder goes and comes with the last and the first lab
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is(path, descriptor):
+                return descriptor
+            os.close(descriptor)
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    """Whether an open file still has its name: the holder before may have removed it, and then its lock is nobody's."""
+    try:
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def refuse_a_second(path: Path, record: Record) -> None:
     """Raises BadInput when this home has another lab, or another home a lab of this name."""
     own = read()
     if own and own.name != record.name:
@@ -72,4 +92,3 @@ def claim(path: Path, record: Record) -> None:
     owner = path.read_text(encoding="utf-8").strip()
     if owner and owner != str(folder()) and Path(owner).exists():
         raise BadInput(f"the lab {record.name!r} belongs to {owner}", why="two homes would fight over it", hint="cmctl lab up --name other")
-    path.write_text(f"{folder()}\n", encoding="utf-8")

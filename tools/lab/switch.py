@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from errors import BadInput
@@ -15,6 +16,7 @@ BRIDGE = "br0"
 UPLINK = "uplink"
 # What may be cut of a host's cable, each a set of ports that the rules below read.
 #   whole: everything · ssh: TCP 22 · peers: the other hosts, while this machine still reaches it
+# A slow host's frames pass two bridges (slow.py): from its port to far<port>, and from near<port> on.
 CUTS = ("whole", "ssh", "peers")
 RULES = """
 table bridge cmctl {
@@ -27,8 +29,8 @@ table bridge cmctl {
     oifname @whole drop
     iifname @ssh tcp sport 22 drop
     oifname @ssh tcp dport 22 drop
-    iifname @peers oifname != "uplink" drop
-    oifname @peers iifname != "uplink" drop
+    iifname @peers oifname != "uplink" oifname != "far*" drop
+    oifname @peers iifname != "uplink" iifname != "far*" drop
   }
 }
 """
@@ -45,12 +47,12 @@ def make(plan: Plan) -> None:
     remove(plan)
     _refuse_a_taken_subnet(plan)
     must(["ip", "netns", "add", plan.switch])
-    _ip(plan.switch, "link", "set", "lo", "up")
-    _ip(plan.switch, "link", "add", BRIDGE, "type", "bridge")
-    _ip(plan.switch, "link", "set", BRIDGE, "up")
+    ip(plan.switch, "link", "set", "lo", "up")
+    ip(plan.switch, "link", "add", BRIDGE, "type", "bridge")
+    ip(plan.switch, "link", "set", BRIDGE, "up")
     _nft(plan, RULES)
     must(["ip", "link", "add", plan.uplink, "type", "veth", "peer", "name", UPLINK, "netns", plan.switch])
-    _ip(plan.switch, "link", "set", UPLINK, "master", BRIDGE, "up")
+    ip(plan.switch, "link", "set", UPLINK, "master", BRIDGE, "up")
     must(["ip", "link", "set", plan.uplink, "up"])
     # Last: a lab whose making was killed has no address, and is made anew.
     must(["ip", "address", "add", f"{plan.gateway}/{plan.subnet.prefixlen}", "dev", plan.uplink])
@@ -66,10 +68,10 @@ def plug(plan: Plan, host: Host, bridge: str = BRIDGE) -> None:
     unplug(plan, host)
     must(["ip", "netns", "add", host.namespace])
     peer = ["peer", "name", "eth0", "address", host.mac, "netns", host.namespace]
-    _ip(plan.switch, "link", "add", host.port, "type", "veth", *peer)
+    ip(plan.switch, "link", "add", host.port, "type", "veth", *peer)
     attach(plan, host.port, bridge)
-    _ip(host.namespace, "address", "add", f"{host.address}/{plan.subnet.prefixlen}", "dev", "eth0")
-    _ip(host.namespace, "link", "set", "eth0", "up")
+    ip(host.namespace, "address", "add", f"{host.address}/{plan.subnet.prefixlen}", "dev", "eth0")
+    ip(host.namespace, "link", "set", "eth0", "up")
 
 
 def silence(plan: Plan, host: Host) -> None:
@@ -88,20 +90,20 @@ def delete(namespace: str) -> None:
 
 
 def attach(plan: Plan, port: str, bridge: str) -> None:
-    _ip(plan.switch, "link", "set", port, "master", bridge, "up")
+    ip(plan.switch, "link", "set", port, "master", bridge, "up")
 
 
 def cut(plan: Plan, host: Host, what: str) -> None:
     """Drop packets both ways without a word. `what` is one of CUTS. Raises BadInput for another."""
     if what not in CUTS:
         raise BadInput(f"{what!r} cannot be cut", why=f"what can: {', '.join(CUTS)}", hint=f"cmctl lab fault cut {host.number}")
-    _nft(plan, f"add element bridge cmctl {what} {{ {host.port} }}")
+    _nft(plan, f"add element bridge cmctl {what} {{ {host.port}, near{host.port} }}")
 
 
 def mend(plan: Plan, host: Host) -> None:
     """End every cut of a host's cable."""
     for what in cuts(plan).get(host.port, ()):
-        _nft(plan, f"delete element bridge cmctl {what} {{ {host.port} }}")
+        _nft(plan, f"delete element bridge cmctl {what} {{ {host.port}, near{host.port} }}")
 
 
 def cuts(plan: Plan) -> dict[str, list[str]]:
@@ -127,18 +129,31 @@ def _whole(plan: Plan) -> bool:
     return str(plan.gateway) in {address["local"] for link in json.loads(answer.out) for address in link.get("addr_info", ())}
 
 
+def in_the_way(subnet: IPv4Network, routes: Iterable[dict[str, str]]) -> list[str]:
+    """Routes, as `ip -j route` has them, that the subnet would fight with: parts of it, and networks around it with a cable to them.
+
+    A wide route through a gateway is no hindrance: the lab's own is more exact.
+    """
+    found = []
+    for route in routes:
+        network = IPv4Network("0.0.0.0/0" if route["dst"] == "default" else route["dst"])
+        if network.overlaps(subnet) and ("gateway" not in route or network.prefixlen >= subnet.prefixlen):
+            found.append(f"{network} through {route.get('dev', 'no interface')}")
+    return found
+
+
 def _refuse_a_taken_subnet(plan: Plan) -> None:
-    routes = json.loads(must(["ip", "-j", "-4", "route", "show", "root", str(plan.subnet)]))
-    taken = [route for route in routes if route["dst"] != "default"]
+    taken = in_the_way(plan.subnet, json.loads(must(["ip", "-j", "-4", "route", "show"])))
     if taken:
         raise BadInput(
             f"{plan.subnet} is taken",
-            why=f"this machine reaches it through {taken[0].get('dev', 'another interface')}",
+            why=f"this machine reaches {', '.join(taken)}",
             hint="cmctl lab down, or another network: cmctl lab up --subnet 10.78.0.0/24",
         )
 
 
-def _ip(namespace: str, *arguments: str) -> None:
+def ip(namespace: str, *arguments: str) -> None:
+    """`ip` inside a namespace."""
     must(["ip", "-n", namespace, *arguments])
 
 

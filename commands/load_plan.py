@@ -1,0 +1,95 @@
+"""What a load test plays: the plan from the platform's, the phase's and the environment's files, and what runs there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from environments.certificates import certificate
+from environments.home import home
+from environments.load import load as load_environment
+from environments.model import Environment
+from errors import BadInput, Unreachable
+from loadtests.plan import Plan, Probe, plan_for
+from phases.load import load
+from phases.model import Phase, Platform
+from stacks.standing import standing
+from templates import names
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to load: `values` are what journeys need from outside."""
+
+    platform: str
+    phase: int
+    environment: str
+    url: str | None = None
+    values: Mapping[str, str] | None = None
+    i_own_this: bool = False
+
+
+def live_phase(platform: str, environment: str) -> int:
+    """The phase that users are sent to. Raises BadInput where that cannot be told."""
+    with suppress(Unreachable):
+        seen = standing(platform, environment)
+        if seen.live is not None:
+            return seen.live
+    raise BadInput(f"which phase? none is known to be live in {environment}", hint="cmctl loadtest --phase 2")
+
+
+def pairs(texts: Sequence[str]) -> dict[str, str]:
+    """`name=value` texts as a mapping. Raises BadInput for one without a name or a value."""
+    wrong = [text for text in texts if not all(text.partition("="))]
+    if wrong:
+        raise BadInput(f"--set {wrong[0]!r} is not name=value")
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
+
+
+def phase(asked: Asked) -> Phase:
+    return load(asked.platform).phase(asked.phase)
+
+
+def probes_plan(asked: Asked, *probes: Probe) -> Plan:
+    """A plan that plays these probes against the phase's own SLO."""
+    return _plan(asked, probes)
+
+
+def search_plan(asked: Asked) -> Plan:
+    """A plan without probes, for a search, with the limits of the platform's other phases beside the own one's."""
+    phases = load(asked.platform).phases
+    return _plan(asked, (), [one for number, one in sorted(phases.items()) if number not in (0, asked.phase)])
+
+
+def _plan(asked: Asked, probes: tuple[Probe, ...], others: Sequence[Phase] = ()) -> Plan:
+    loaded, environment = load(asked.platform), load_environment(asked.environment)
+    plan = plan_for(
+        loaded.platform, loaded.phase(asked.phase), environment, probes, authority=authority(loaded.platform, environment), url=asked.url,
+        variables=asked.values or None, version=loaded.platform.version, i_own_this=asked.i_own_this, others=others,
+    )  # fmt: skip
+    return plan.model_copy(update={"version": version_there(asked) or plan.version})
+
+
+def authority(platform: Platform, environment: Environment) -> str:
+    """The PEM text of the authority that an environment's own certificates come from; empty where the world's are used."""
+    if environment.tls.origin != "generated":
+        return ""
+    return certificate(environment, names.all_domains(platform, environment), home()).authority
+
+
+def version_there(asked: Asked) -> str:
+    """The version that the phase runs; empty where its hosts cannot be asked (the load itself then shows whether they serve).
+
+    Raises BadInput when users are sent to another phase: its figures would be kept under the wrong name.
+    """
+    with suppress(Unreachable):
+        seen = standing(asked.platform, asked.environment)
+        if seen.live is not None and seen.live != asked.phase:
+            raise BadInput(
+                f"phase {seen.live} is live in {asked.environment}, not phase {asked.phase}",
+                hint=f"cmctl loadtest --phase {seen.live} --env {asked.environment}, or cmctl deploy --phase {asked.phase} first",
+            )
+        states = (one.state for one in seen.layers.get(f"phase{asked.phase}", {}).values())
+        return next((state.version for state in states if state), "")
+    return ""

@@ -1,0 +1,81 @@
+"""Searches for what a phase holds: the command's part between the files, the search and what is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from commands import load_files, load_live, load_plan, load_view, ui
+from environments.home import home
+from environments.load import load as load_environment
+from loadtests import capacity, hunt, pools, run, store, uses
+from loadtests.result import CAPACITY_SCHEMA, CapacityResult
+
+WEEKS_A_MONTH = 52 / 12
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a search is done and what is made of it. `growth` in percent a month, `users` registered now."""
+
+    profile: hunt.Profile
+    allow_overload: bool
+    users: int | None
+    growth: float
+    report: Path | None
+    as_json: bool
+
+
+def search(asked: load_plan.Asked, terms: Terms) -> int:
+    """Search, keep, show; the exit code of the verdict."""
+    folder = load_files.folder(terms.report)
+    plan, target = load_plan.search_plan(asked), load_plan.phase(asked).target
+    before = last(asked)
+    with load_live.shown(load_live.heading(plan, terms.profile.name), terms.profile.budget_s, plan.slo.p95_ms) as on_progress:
+        result = run.capacity(
+            plan, on_progress, profile=terms.profile, allow_overload=terms.allow_overload, registered_per_concurrent=target.users / target.concurrent,
+            watch=watch(asked),
+        )  # fmt: skip
+    result = result.model_copy(update={"notes": (*result.notes, *load_view.notes(result, target, advice(result, terms)))})
+    kept = store.keep(home(), result)
+    page = kept[0].with_suffix(".html")
+    load_files.page(page, result, before)
+    files = load_files.of_search(folder, result, plan.slos, before) if folder else []
+    if terms.as_json:
+        ui.emit(CAPACITY_SCHEMA, result.document())
+    else:
+        load_view.show_search(result)
+        ui.say(f"report: {files[0] if files else page}")
+        ui.hint(next_command(asked, terms, result))
+    return result.exit_code
+
+
+def next_command(asked: load_plan.Asked, terms: Terms, result: CapacityResult) -> str:
+    """A record leads to costs; no answer leads to the way to one."""
+    if store.record(result) is not None:
+        return f"cmctl cost --phase {asked.phase} --env {asked.environment} --per-user"
+    longer = " --allow-overload" if not terms.allow_overload else ""
+    return f"cmctl loadtest --phase {asked.phase} --env {asked.environment}{longer}"
+
+
+def last(asked: load_plan.Asked) -> CapacityResult | None:
+    """The latest kept answer for the phase, to be drawn beside the new one."""
+    kept = [one for one in store.history(home(), asked.platform, asked.environment, asked.phase) if one.capacities]
+    return kept[-1] if kept else None
+
+
+def watch(asked: load_plan.Asked) -> run.Watch | None:
+    """Shares of resources in use: from this machine's containers and, where one is scraped, from Prometheus."""
+    environment = load_environment(asked.environment)
+    if environment.kind != "local":
+        return None
+    parts = [uses.local(asked.platform, asked.environment), pools.local(str(environment.listen.address), environment.listen.prometheus)]
+    return uses.together([part for part in parts if part is not None])
+
+
+def advice(result: CapacityResult, terms: Terms) -> capacity.Advice | None:
+    """Stay or move, where somebody said how many users there are."""
+    if terms.users is None or not result.capacities:
+        return None
+    weekly = (1 + terms.growth / 100) ** (1 / WEEKS_A_MONTH) - 1
+    return capacity.advise(result.capacities[0].registered.low, terms.users, weekly)

@@ -1,0 +1,85 @@
+"""The door to an environment's cluster: how it is reached, which release it keeps, and the spec of the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from environments import home as homes
+from environments.certificates import Certificate
+from environments.model import Environment
+from errors import BadInput
+from layout.kubernetes import ClusterPlan
+from stacks.kubernetes import checks, images, kubeconfig
+from stacks.kubernetes.api import Api
+from stacks.kubernetes.spec import Access, Canary, ClusterSpec, Release, record, recorded
+
+Report = Callable[[str], None]
+RELEASE = "release"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The records of the release that serves and of the one before; empty where there is none."""
+
+    current: str = ""
+    former: str = ""
+
+
+def config_file(environment: Environment) -> str:
+    """The environment's kubeconfig; empty for what kubectl reads."""
+    given = environment.cluster.kubeconfig
+    return str(homes.home() / Path(given).expanduser()) if given else ""
+
+
+def access(plan: ClusterPlan) -> Access:
+    return Access(config_file(plan.environment), plan.context, plan.environment.cluster.identity or "")
+
+
+def api(plan: ClusterPlan, *, attempts: int = 4) -> Api:
+    return Api(kubeconfig.connect(plan.context, config_file(plan.environment)), attempts=attempts)
+
+
+def kept(plan: ClusterPlan, door: Api) -> Kept:
+    found = door.find(f"/api/v1/namespaces/{plan.namespace}/configmaps/{RELEASE}")
+    data = (found or {}).get("data") or {}
+    return Kept(str(data.get("current") or ""), str(data.get("former") or ""))
+
+
+def spec(
+    plan: ClusterPlan,
+    version: str,
+    by_hand: Iterable[str],
+    secrets: Mapping[str, str],
+    cert: Certificate,
+    canary: int | None,
+    report: Report,
+) -> ClusterSpec:
+    """The spec that a deploy applies. Raises what the checks of the cluster raise, before anything is pushed or applied."""
+    given = images.given(by_hand, plan)
+    door = api(plan)
+    checks.check(plan, door)
+    release = Release(version, images.pushed(plan, version, given, report))
+    return combined(plan, release, kept(plan, door), secrets, cert, canary)
+
+
+def combined(
+    plan: ClusterPlan, release: Release, there: Kept, secrets: Mapping[str, str], cert: Certificate, canary: int | None
+) -> ClusterSpec:
+    """With a share for the canary the release that serves stays as it is, and the new one runs beside it."""
+    beside = None
+    if canary is not None:
+        if not there.current:
+            raise BadInput("a canary runs beside a release, and there is none", hint="deploy without --canary first")
+        beside, release = Canary(release, canary), recorded(there.current, plan.environment)[1]
+    wanted = ClusterSpec(plan, release, access(plan), secrets, cert.chain, cert.key, beside)
+    same = record(wanted) == there.current
+    former = there.former if same else there.current
+    return ClusterSpec(plan, release, access(plan), secrets, cert.chain, cert.key, beside, former)
+
+
+def back(text: str, environment: Environment, secrets: Mapping[str, str], cert: Certificate, former: str) -> ClusterSpec:
+    """The spec of a kept release, to be applied again."""
+    plan, release = recorded(text, environment)
+    return ClusterSpec(plan, release, access(plan), secrets, cert.chain, cert.key, former=former)

@@ -1,0 +1,227 @@
+"""`cmctl loadtest` as a search: what it asks for, says, writes and leaves for `cost`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import pytest
+
+import cli
+from commands import load_live, load_plan
+from costs.capacity import read
+from environments.home import home
+from loadtests import capacity, conclude, hunt, run
+from loadtests.plan import Plan, Probe
+from loadtests.progress import Narrowed, Prepared, Probed, Progress, Second, Started
+from loadtests.result import CapacityResult, FoundLimit, Machine, Verdict
+from loadtests.stations import station
+from tests.loadtests import imitation
+
+MACHINE = Machine(text="2 cores, 8 GB", fingerprint="0123456789ab")
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch, private_home: Path) -> list[Plan]:
+    """The plans that the command made. A queue with eight servers plays the service; the search and all that follows are real."""
+    made: list[Plan] = []
+
+    def searched(plan: Plan, on_progress: run.OnProgress, **terms: object) -> CapacityResult:
+        made.append(plan)
+        service = imitation.Service(plan, lambda seed: station("mmc", seed), seed=11)
+        profile, overload = terms["profile"], bool(terms["allow_overload"])
+        assert isinstance(profile, hunt.Profile)
+        found = hunt.Hunt(plan, profile, service.measure, on_progress, service.now, allow_overload=overload).run()
+        around = conclude.Circumstances(
+            "2026-11-21T03:00:00+00:00", MACHINE, float(str(terms["registered_per_concurrent"])), service.clock, profile.name
+        )
+        return conclude.conclude(plan, found, around, {step.measured.probe.name: {"CPU of backend-1": 0.97} for step in found.steps})
+
+    monkeypatch.setattr(run, "capacity", searched)
+    return made
+
+
+def test_a_search_is_kept_and_costs_read_it(plans: list[Plan], capsys: pytest.CaptureFixture[str]) -> None:
+    """After `loadtest --quick` the cost per user stands on the measured users, and both commands say the same number."""
+    assert cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "cmctl/capacity-test/1"
+    users = document["users_p10_p50_p90"][1]
+    record = read(home(), "codementee", "local", 2)
+    assert record is not None
+    assert (record.users.middle, record.run) == (users, document["run"])
+    assert cli.main(["cost", "--phase", "2", "--per-user"]) == 0
+    seen = capsys.readouterr()
+    assert f"{users:,}" in seen.out
+    assert document["run"] in seen.out
+
+
+def test_all_phases_from_one_search(plans: list[Plan], capsys: pytest.CaptureFixture[str]) -> None:
+    """One search answers for the SLOs of phases 1, 2 and 3, its own first; the exit code and the words are those of the own one."""
+    assert cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload"]) == 0
+    seen = capsys.readouterr()
+    rows = [line.split()[0] for line in seen.out.splitlines()[1:]]
+    assert rows == ["2", "1", "3"]
+    assert plans[0].limits_ms == (200.0, 300.0, 150.0)
+    assert "CPU of backend-1 is used up" in seen.err
+    assert "fewer than the 3,000 this phase is meant for" in seen.err
+    assert "next: cmctl cost --phase 2 --env local --per-user" in seen.err
+
+
+@pytest.mark.parametrize(
+    ("users", "growth", "says"),
+    [("100", "1", "stay on phase 2"), ("20000", "5", "move to phase 3 in about"), ("90000", "0", "move to phase 3 now")],
+)
+def test_stay_or_move(plans: list[Plan], capsys: pytest.CaptureFixture[str], users: str, growth: str, says: str) -> None:
+    """With the users there are and their growth, the answer is to stay or in how many weeks to move."""
+    assert cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--users", users, "--growth", growth]) == 0
+    assert says in capsys.readouterr().err
+
+
+def test_files_for_people_and_for_ci(plans: list[Plan], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--report` leaves a page, the document, a summary and JUnit cases; the page of a second run shows the first beside it."""
+    for part in ("first", "second"):
+        assert cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--report", str(tmp_path / part)]) == 0
+    folder = tmp_path / "second"
+    assert {path.name for path in folder.iterdir()} == {"report.html", "result.json", "summary.md", "junit.xml"}
+    assert "How many users does phase 2 of codementee hold?" in (folder / "report.html").read_text()
+    assert f"run {plans[0].run}" in (folder / "report.html").read_text()
+    assert f"run {plans[0].run}" not in (tmp_path / "first" / "report.html").read_text().replace(f"Run {plans[0].run}", "")
+    assert json.loads((folder / "result.json").read_text())["run"] == plans[1].run
+    assert "| 2 | p95 < 200 ms |" in (folder / "summary.md").read_text()
+    cases = [case.get("classname") for case in ElementTree.parse(folder / "junit.xml").iter("testcase")]
+    assert {"loadtest.capacity", "loadtest.phase1", "loadtest.phase2", "loadtest.phase3"} <= set(cases)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--phase", "7"], "no phase 7"), ([], "which phase"), (["--phase", "2", "--smoke", "--quick"], "two different"),
+        (["--phase", "2", "--quick", "--rate", "5"], "--rate names one"), (["--phase", "2", "--seconds", "5"], "five minutes at most"),
+        (["--phase", "2", "--users", "0"], "users"), (["--phase", "2", "--growth", "-90"], "growth"),
+        (["--phase", "2", "--url", "https://example.org"], "does not declare"), (["--phase", "2", "--url", "ftp://localhost"], "no target"),
+        (["--phase", "2", "--env", "moon"], "no environment"), (["--phase", "2", "--platform", "moon"], "no platform"),
+        (["--phase", "2", "--report", "/proc/nowhere"], "/proc/nowhere"), (["--phase", "2", "--set", "x"], "name=value"),
+    ],
+)  # fmt: skip
+def test_wrong_words_send_nothing(plans: list[Plan], capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+    """Wrong options, names, hosts and folders are exit 2 with a text that names them, before any load."""
+    assert cli.main(["loadtest", *arguments]) == 2
+    assert says in capsys.readouterr().err
+    assert plans == []
+
+
+def test_another_phase_is_live(plans: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where users are sent to phase 1, phase 2 cannot be measured: exit 2 says which one is live, and without --phase that one is taken."""
+    state = SimpleNamespace(state=SimpleNamespace(version="1.2.3"))
+    monkeypatch.setattr(load_plan, "standing", lambda *_: SimpleNamespace(live=1, layers={"phase1": {"local": state}}))
+    assert cli.main(["loadtest", "--phase", "2", "--quick"]) == 2
+    assert "phase 1 is live in local, not phase 2" in capsys.readouterr().err
+    assert plans == []
+    cli.main(["loadtest", "--quick", "--allow-overload"])
+    assert (plans[0].phase, plans[0].version) == (1, "1.2.3")
+
+
+def test_ctrl_c_keeps_and_says_what_was_measured(
+    plans: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An interrupted search is exit 130; its figures are shown and kept as a run, but no record is made of them."""
+    whole = run.capacity
+
+    def interrupted(plan: Plan, on_progress: run.OnProgress, **terms: object) -> CapacityResult:
+        found = whole(plan, on_progress, **terms)  # type: ignore[arg-type]
+        return found.model_copy(update={"interrupted": True, "verdict": Verdict.INCONCLUSIVE, "reasons": ("interrupted after 6 probes",)})
+
+    monkeypatch.setattr(run, "capacity", interrupted)
+    assert cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload"]) == 130
+    assert "interrupted after 6 probes" in capsys.readouterr().err
+    assert len(list((home() / "capacity" / "runs").glob("*.json"))) == 1
+    assert read(home(), "codementee", "local", 2) is None
+
+
+def test_a_rate_takes_as_long_as_its_claim_needs(monkeypatch: pytest.MonkeyPatch, private_home: Path) -> None:
+    """`--rate` lasts until a clean run would prove the error ratio: 30 s at a high rate, five minutes at most."""
+    made: list[Probe] = []
+
+    def smoke(plan: Plan, _: run.OnProgress, profile: str) -> None:
+        assert profile == "rate"
+        made.extend(plan.probes)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "smoke", smoke)
+    for rate in ("1000", "100", "2"):
+        assert cli.main(["loadtest", "--phase", "2", "--rate", rate]) == 130
+    assert [probe.seconds for probe in made] == [30.0, 60.0, 300.0]
+
+
+LIMITS = (
+    FoundLimit(slo="p95", limit=200, rate=380, low=370, high=390, kind="point"),
+    FoundLimit(slo="errors", limit=0.001, rate=400, low=400, high=500, kind="above"),
+)
+EVENTS: list[Progress] = [
+    Prepared(journeys=("browse",), steps=(("login", 21.4),), accounts=20, seconds=0.5),
+    Started(probe=Probe(name="380/s", rate_per_s=380, seconds=25)),
+    Probed(kind="probe", name="380/s", offered_rps=381, achieved_rps=380, p95_ms=143, failed=2, why="requests left up to 40 ms late"),
+    Narrowed(limits=LIMITS, probes=6, left_s=100),
+    Second(probe="380/s", at_s=7, left_s=23, warming_up=False, offered=380, answered=300, failed=3, p95_ms=260, in_flight=80, start_lag_ms=1, cpu_share=0.1),
+]  # fmt: skip
+
+
+def test_the_view_shows_bracket_limit_and_time() -> None:
+    """The terminal view shows the interval of each limit, p95 against its limit, answered against sent, and the time left."""
+    board = load_live.Board("title", 290.0, 200.0)
+    for event in EVENTS:
+        board.take(event)
+    text = "\n".join(board.lines())
+    for part in (
+        "left at most",
+        "p95 < 200 ms",
+        "380/s ±2.6%",
+        "260 of 200 ms",
+        "300 of 380 sent",
+        "3 failed, 80 under way",
+        "does not count: requests left",
+    ):
+        assert part in text
+    assert all(len(line) < 140 for line in board.lines())
+
+
+@pytest.mark.parametrize(("share", "shows"), [(0.0, "·" * 36 + "▏"), (0.5, "█" * 18 + "·" * 18 + "▏"), (7.0, "█" * 36 + "▶")])
+def test_bars_end_at_one(share: float, shows: str) -> None:
+    """A bar is full at its limit, and an arrow says that there is more."""
+    assert load_live.bar(share) == shows
+
+
+def test_a_bracket_shrinks() -> None:
+    """The narrower the interval, the shorter its bar; the best guess always shows."""
+    wide, narrow = (FoundLimit(slo="p95", limit=200, rate=380, low=380 - by, high=380 + by, kind="point") for by in (60, 10))
+    rows = [load_live.bracket(one, 300, 460) for one in (wide, narrow)]
+    assert rows[0].count("━") > 2 * rows[1].count("━") > 0
+    assert all("●" in row for row in rows)
+
+
+def test_in_a_log_seconds_are_rare(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a terminal, one second in ten makes a line; every probe's result makes one, with the reason when it does not count."""
+    lines = load_live.Lines()
+    for event in EVENTS:
+        lines(event)
+    err = capsys.readouterr().err
+    assert "300 answered" not in err
+    assert "probe 380/s: 381/s offered, 380/s answered, p95 143 ms, 2 failed; does not count: requests left up to 40 ms late" in err
+    assert "p95 < 200 ms: 380 requests/s (between 370 and 390)" in err
+
+
+@pytest.mark.parametrize(
+    ("advice", "says"),
+    [
+        (capacity.Advice("stay", None, 0.9), "stay on phase 2: 90% of what it holds is free"), (capacity.Advice("stay", 60, 0.5), "the next move comes in about 60 weeks"),
+        (capacity.Advice("move", 12, 0.4), "move to phase 3 in about 12 weeks"), (capacity.Advice("move", 0, -1.5), "now: 2.5 times as many users are there as fit"),
+    ],
+)  # fmt: skip
+def test_advice_in_words(advice: capacity.Advice, says: str) -> None:
+    """Advice names the phase, the time and the room that is left, or how far it is exceeded."""
+    from commands.load_view import advised
+
+    assert says in advised(advice, 2)

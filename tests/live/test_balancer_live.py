@@ -1,0 +1,119 @@
+"""The rendered load balancer does what it says: canary shares, the switch, a closed door, HTTP/2. On the real nginx."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import socket
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from layout import live
+from tests.live.balancer_rig import Rig, Traffic, docker, rig
+
+pytestmark = pytest.mark.live
+REQUESTS = 3000
+
+
+@pytest.fixture(scope="module")
+def one() -> Iterator[Rig]:
+    with rig("layout-balancer", 18643, "10.89.76.0/24") as found:
+        yield found
+
+
+def near(count: int, share: float, requests: int) -> bool:
+    """Within five standard deviations: chance alone fails this once in a million runs."""
+    return abs(count - share * requests) <= 5 * math.sqrt(requests * share * (1 - share))
+
+
+@pytest.mark.parametrize(("slot", "to"), [("blue", "green"), ("green", "blue")])
+@pytest.mark.parametrize("share", live.CANARY_SHARES)
+def test_canary_share(one: Rig, slot: live.Slot, to: live.Slot, share: int, record_property: pytest.RecordProperty) -> None:
+    """A canary step sends its share to the other slot, in both directions, and the log knows which slot answered."""
+    one.set(*live.flags(slot, to, share))
+    found = one.shares(REQUESTS)
+    record_property("share", f"{share} % to {to}: {found[to]} of {REQUESTS}")
+    print(f"{share} % {slot}->{to}: {found[to]} of {REQUESTS} = {found[to] / REQUESTS:.1%}")
+    assert near(found[to], share / 100, REQUESTS), found
+    assert found[slot] + found[to] == REQUESTS
+    logged = [row["slot"] for row in one.log()[-REQUESTS:]]
+    assert logged.count(to) == found[to]
+
+
+def test_steps_lose_nothing(one: Rig) -> None:
+    """5, 25, 50 per cent, then all, and back at once, ten times under traffic: no request fails."""
+    one.set()
+    with Traffic(one) as traffic:
+        for _ in range(10):
+            for share in (5, 25, 50):
+                one.set(*live.flags("blue", "green", share))
+                one.shares(100)
+            one.set(*live.flags("green"))
+            one.shares(100)
+            one.set(*live.flags("blue"))
+    print(f"{traffic.sent} requests over 50 moves, {sum(traffic.failed.values())} failed {dict(traffic.failed)}")
+    assert traffic.sent > 100
+    assert not traffic.failed
+
+
+def test_after_the_switch_nobody_is_left(one: Rig) -> None:
+    """After a switch, with a stale canary flag to the same slot too, every request reaches the new slot."""
+    one.set("green", "to-green-50")
+    assert one.shares(500) == {"green": 500}
+    one.set("to-blue-50")
+    assert one.shares(500) == {"blue": 500}
+
+
+def test_a_closed_door(one: Rig) -> None:
+    """Maintenance answers users with 503, Retry-After and a page, writes no slot into the log; health and probes go on."""
+    one.set("maintenance")
+    status, headers, page = one.ask("/api/companies")
+    assert (status, headers["retry-after"], headers["cache-control"]) == (503, "60", "no-store")
+    assert "Closed for maintenance" in page
+    assert one.log()[-1]["slot"] == ""
+    docker("exec", one.balancer, "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8081/livez")
+    docker("exec", one.balancer, "wget", "-q", "-O", "/dev/null", "--header", "Host: localhost", "http://127.0.0.1:8082/")
+    one.set()
+    assert one.ask("/api/companies")[0] == 200
+
+
+@pytest.mark.parametrize("slot", ["blue", "green"])
+def test_probes_choose_their_slot(one: Rig, slot: str) -> None:
+    """A probe inside the container reaches the slot it names, whatever is live; a user's header changes nothing."""
+    one.set()
+    ask = ["wget", "-q", "-O", "-", "--header", "Host: localhost", "--header", f"X-Cmctl-Slot: {slot}", "http://127.0.0.1:8082/"]
+    assert docker("exec", one.balancer, *ask) == slot
+    with contextlib.closing(one.connect()) as connection:
+        connection.request("GET", "/", headers={"X-Cmctl-Slot": "green"})
+        assert connection.getresponse().getheader("x-slot") == "blue"
+
+
+def test_http2(one: Rig) -> None:
+    """HTTP/2 is negotiated and carries requests; a client without it gets HTTP/1.1."""
+    one.set()
+    port = one.environment.listen.https
+    ca = one.folder / "ca.pem"
+    ca.write_text(one.certificate.authority, encoding="utf-8")
+    for flag, wanted in (("--http2", "2 200"), ("--http1.1", "1.1 200")):
+        done = subprocess.run(
+            ["curl", "-sS", flag, "--cacert", str(ca), "-o", "/dev/null", "-w", "%{http_version} %{http_code}", f"https://localhost:{port}/"],
+            capture_output=True, text=True, check=False, timeout=10,
+        )  # fmt: skip
+        assert done.stdout == wanted, done.stderr
+    context = one.context()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with socket.create_connection(("127.0.0.1", port), 5) as plain, context.wrap_socket(plain, server_hostname="localhost") as tls:
+        assert tls.selected_alpn_protocol() == "h2"
+
+
+def test_unknown_names_get_nothing(one: Rig) -> None:
+    """A name that is not the platform's gets no handshake and no page."""
+    port = one.environment.listen.https
+    with socket.create_connection(("127.0.0.1", port), 5) as plain, pytest.raises(OSError, match=r"unrecognized|alert|EOF|reset"):
+        one.context().wrap_socket(plain, server_hostname="elsewhere.example")
+    with socket.create_connection(("127.0.0.1", one.environment.listen.http), 5) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert plain.recv(100) == b""
