@@ -40,6 +40,8 @@ def drift(
         _show(left)
     else:
         ui.say(f"✓ {len(found.fields)} differences brought back; nothing differs now", style="bold green")
+    if left.fields and as_json:
+        raise typer.Exit(GateRefused.exit_code)  # the document says it all; a second one would break it
     if left.fields:
         raise GateRefused(
             f"{len(left.fields)} differences from what was deployed",
@@ -69,7 +71,7 @@ def _show(found: Drift) -> None:
 
 def _rows(found: Drift) -> list[dict[str, object]]:
     return [
-        {"layer": layer, "resource": resource, "path": field.path, "kind": field.kind, "secret": field.secret}
+        {"layer": layer, "resource": resource, "path": field.path, "kind": field.kind, "left": field.old, "found": field.new}
         for layer, resource, field in found.fields
     ]
 

@@ -13,7 +13,6 @@ from hosts.bootstrap import door as bootstrap
 from layout.machine import Machine, differences
 from stacks import engine, journey, operations
 from stacks.deployment import Deployment, Facts, Wish, facts, observed, prepare
-from stacks.engine import Request
 from stacks.events import OnEvent
 from stacks.journey import Look
 from stacks.machines import machines
@@ -57,11 +56,10 @@ def look(wish: Wish, report: Report) -> Drift:
         return Drift(deployment, run, {}, silent)
     changes: dict[str, tuple[Change, ...]] = {}
     known: set[str] = set()
-    for layer in deployment.facts.layers:
-        plan = engine.drift(Request(deployment.facts.stack(layer), operations.program(deployment, layer), run))
-        told = tuple(one for one in plan.changes if one.resource.name not in known or not one.resource.kind.endswith(":Host"))
+    for layer in operations.drift(deployment, run):
+        told = tuple(one for one in layer.plan.changes if one.resource.name not in known or not one.resource.kind.endswith(":Host"))
         known |= {one.resource.name for one in told if one.resource.kind.endswith(":Host")}
-        changes |= {layer: told} if told else {}
+        changes |= {layer.layer: told} if told else {}
     return Drift(deployment, run, changes)
 
 
@@ -89,9 +87,9 @@ def _same_files(found: Drift) -> None:
 
 def _serving(wish: Wish) -> Wish:
     """The wish for the version that serves: what the platform's file says by now is a matter of the next deploy."""
-    if wish.version is not None:
-        return wish
     found = facts(wish)
+    if wish.version is not None or found.in_cluster:
+        return wish
     layer = f"phase{wish.phase}"
     states = [one.state for one in observed(found, [layer])[layer].values() if one.state]
     if not states:
@@ -104,10 +102,10 @@ def _serving(wish: Wish) -> Wish:
 
 def _silent(found: Facts) -> dict[str, tuple[Field, ...]]:
     """Hosts whose engine does not run, asked directly: the engine's refresh would end at the first of them."""
-    asked = machines(found)
+    asked = {} if found.in_cluster else machines(found)
 
     async def ask(name: str, wanted: Machine) -> tuple[str, dict[str, tuple[object, object]]]:
-        target = release.target(found.layout(found.layers[1]), name, homes.home())
+        target = release.target(found.layout("data"), name, homes.home())
         return name, differences(await bootstrap.look(name, target, wanted), wanted)
 
     async def all_of_them() -> list[tuple[str, dict[str, tuple[object, object]]]]:
@@ -125,5 +123,5 @@ def _wake(found: Facts, names: list[str], report: Report) -> None:
     asked = machines(found)
     for name in names:
         report(f"{name}: its engine does not run; making the machine right first")
-        target = release.target(found.layout(found.layers[1]), name, homes.home())
+        target = release.target(found.layout("data"), name, homes.home())
         asyncio.run(bootstrap.make(name, target, asked[name]))

@@ -1,16 +1,12 @@
-"""Before a deploy changes anything: no other environment has the hosts, and every host has what its containers need."""
+"""Before a deploy changes anything: every host answers, is supported, is nobody else's, and has what its containers need."""
 
 from __future__ import annotations
 
 import asyncio
 
 from environments import home as homes
-from environments import load as environments
-from environments.model import Environment
-from errors import BadInput
 from hosts.bootstrap import checks as machines
 from hosts.bootstrap.checks import Need
-from layout import checks as layouts
 from stacks.deployment import Facts
 from templates import release
 
@@ -23,10 +19,8 @@ OWN = 1.05
 
 def check(facts: Facts) -> None:
     """Raises BadInput or Unreachable that lists everything in the way of all hosts. Nothing is changed."""
-    environment = facts.environment
-    layouts.strangers(environment, _others(environment.name))
-    wanted = needs(facts)
-    targets = {name: release.target(facts.layout(facts.layers[1]), name, homes.home()) for name in wanted}
+    wanted = {} if facts.in_cluster else needs(facts)
+    targets = {name: release.target(facts.layout("data"), name, homes.home()) for name in wanted}
     if targets:
         asyncio.run(machines.check(targets, wanted))
 
@@ -42,17 +36,4 @@ def needs(facts: Facts) -> dict[str, Need]:
         roles = [size for role, size in facts.phase.hosts.items() if role in environment.hosts[host].roles]
         disk = max((size.disk_gb for size in roles), default=0) * SOLD_MB if environment.kind == "cloud" else 0
         found[host] = Need(round(memory * OWN), disk, FREE_MB, f"{platform.name}/{environment.name}/{host}")
-    return found
-
-
-def _others(name: str) -> list[Environment]:
-    """The other environments. A file that is malformed is told when it is used, not here."""
-    found = []
-    for other in environments.names():
-        if other == name:
-            continue
-        try:
-            found.append(environments.load(other))
-        except BadInput:
-            continue
     return found

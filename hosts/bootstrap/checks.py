@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from errors import BadInput, CmctlError, Unreachable
@@ -46,14 +46,14 @@ async def check(targets: Mapping[str, Target], needs: Mapping[str, Need]) -> dic
     return {name: system for name, (system, _) in there.items()}
 
 
-async def look(name: str, target: Target, now: Callable[[], float] = time.time) -> tuple[System, float] | CmctlError:
+async def look(name: str, target: Target) -> tuple[System, float] | CmctlError:
     """A system and how many seconds its clock is ahead of ours, or why it cannot be told."""
-    before = now()
+    before = time.time()
     try:
         found = await systems.system(connection(name, target))
     except CmctlError as error:
         return error
-    return found, found.clock + 0.5 - (before + now()) / 2
+    return found, found.clock + 0.5 - (before + time.time()) / 2
 
 
 def judge(name: str, system: System, offset_s: float, need: Need) -> list[str]:
