@@ -41,15 +41,18 @@ def deploy(
     env: options.Env = "local",
     platform: options.Platform = "codementee",
     version: options.Version = None,
+    canary: options.Canary = None,
+    keep_warm: options.KeepWarm = None,
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
     """Bring a phase to the version asked for, on all hosts or on none, and send the users there."""
-    from commands import plan_view, progress, ui
+    from commands import parse, plan_view, progress, ui
     from stacks.deployment import Wish
     from stacks.journey import carry_out, look
 
-    seen = look(Wish(platform, phase, env, version), ui.say)
+    wish = Wish(platform, phase, env, version, canary_steps=parse.shares(canary), keep_warm_s=parse.seconds(keep_warm, "--keep-warm"))
+    seen = look(wish, ui.say)
     if seen.changes:
         if not as_json:
             plan_view.show(seen)

@@ -11,6 +11,13 @@ Env = Annotated[str, typer.Option("--env", "-e", envvar="CMCTL_ENV", help="Envir
 Phase = Annotated[int, typer.Option("--phase", "-p", help="Phase number: 0 today, 1 vertical, 2 horizontal, 3 Kubernetes.")]
 MaybePhase = Annotated[int | None, typer.Option("--phase", "-p", help="Phase number; by default the one that is live.")]
 Version = Annotated[str | None, typer.Option("--version", help="Version of the application to release; by default the platform file's.")]
+Canary = Annotated[
+    str | None,
+    typer.Option("--canary", metavar="5,25,50|none", help="Shares in per cent that get the version first; by default the phase's own."),
+]
+KeepWarm = Annotated[
+    str | None, typer.Option("--keep-warm", metavar="1h", help="How long the former version stays ready for the way back: 90s, 30m, 1h.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
 Image = Annotated[

@@ -1,45 +1,59 @@
-"""The flag files that move traffic: `live/green` for the slot, `live/phaseN` at the local edge. One rename, one truth."""
+"""The flag files that move traffic (layout/live.py names them): one rename, one truth.
+
+Traffic flags (`green`, `to-green-5`, `phase2` at the local edge) belong to releases. Standing flags (`maintenance`,
+`without-app2`) are a person's wish that no release touches.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from errors import CmctlError
+from hosts.connection import output
 from hosts.fleet import Host
-from hosts.lease import LOST, Lease
+from hosts.lease import Lease
+from layout import live
 from layout.model import Slot
 
 # $1 folder, $2 flags that shall stand (words). What is new appears first, what is old goes after, lowest first: with
 # "the highest flag wins" the traffic moves exactly once.
-SET = """
+SET = f"""
 mkdir -p "$1"; cd "$1" || exit 1
-for flag in $2; do [ -e "$flag" ] || { : > ".$flag.new" && mv ".$flag.new" "$flag"; }; done
-for flag in $(ls | sort); do case " $2 $3 " in *" $flag "*) ;; *) rm -f "$flag" ;; esac; done
+for flag in $2; do [ -e "$flag" ] || {{ : > ".$flag.new" && mv ".$flag.new" "$flag" || exit 1; }}; done
+for flag in $(ls | sort); do
+  case "$flag" in {live.MAINTENANCE}|{live.WITHOUT}*) continue ;; esac
+  case " $2 " in *" $flag "*) ;; *) rm -f "$flag" ;; esac
+done
 sync .
 """
-MAINTENANCE = "maintenance"
+# $1 folder, $2 flag, $3 on or off
+STAND = 'mkdir -p "$1" && cd "$1" && if [ "$3" = on ]; then : > ".$2.new" && mv ".$2.new" "$2"; else rm -f "$2"; fi && sync .'
 
 
 async def write(host: Host, lease: Lease, flags: Iterable[str]) -> None:
-    """Make exactly `flags` stand in the host's flag folder (maintenance mode is left as it is)."""
-    done = await host.connection.run(lease.fenced(host, "sh", "-c", SET, "flags", host.paths.live, " ".join(sorted(flags)), MAINTENANCE))
-    if done.code == LOST:
-        raise CmctlError(f"the switch was refused on {host.name}", why="another command has taken the lease meanwhile")
-    if done.code:
-        raise CmctlError(f"the flag could not be set on {host.name}", why=done.stderr.strip())
+    """Make exactly these traffic flags stand in the host's flag folder."""
+    await lease.run(host, "sh", "-c", SET, "flags", host.paths.live, " ".join(sorted(flags)), what="the switch")
+
+
+async def stand(host: Host, lease: Lease, flag: str, *, on: bool) -> None:
+    """Raise or remove one standing flag."""
+    await lease.run(host, "sh", "-c", STAND, "flags", host.paths.live, flag, "on" if on else "off", what=f"the flag {flag}")
 
 
 async def read(host: Host) -> tuple[str, ...]:
-    done = await host.connection.run(["sh", "-c", '[ ! -e "$1" ] || ls "$1"', "flags", host.paths.live])
-    if done.code:
-        raise CmctlError(f"the flags on {host.name} cannot be read", why=done.stderr.strip(), hint="cmctl doctor")
-    return tuple(sorted(done.stdout.split()))
+    """All flags, sorted."""
+    text = await output(host.connection, ["sh", "-c", '[ ! -e "$1" ] || ls "$1"', "flags", host.paths.live], what="reading the flags")
+    return tuple(sorted(text.split()))
+
+
+def traffic(flags: Iterable[str]) -> tuple[str, ...]:
+    """Those that say where the traffic goes."""
+    return tuple(flag for flag in flags if flag != live.MAINTENANCE and not flag.startswith(live.WITHOUT))
 
 
 def of(slot: Slot) -> tuple[str, ...]:
     """The flags that mean a slot."""
-    return ("green",) if slot == "green" else ()
+    return live.flags(slot)
 
 
 def slot(flags: Iterable[str]) -> Slot:
-    return "green" if "green" in flags else "blue"
+    return "green" if live.GREEN in flags else "blue"

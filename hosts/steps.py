@@ -13,12 +13,15 @@ from hosts.connection import output
 from hosts.fleet import Host, each
 from hosts.recovery import finish
 from hosts.run import Run, entry
-from layout.release import Check, Command, Ready
+from layout import live
+from layout.release import Check, Command, Probe, Ready
 
 BASE_READY_S = 60
 READY_POLL_S = 0.25
 PROBES = 3
 PROBE_S = 5
+# Heard by the balancers' probe port alone.
+SLOT_HEADER = "X-Cmctl-Slot"
 # wget ends with 1 when the answer is 4xx or 5xx or none comes
 ASK = 'for url in "$@"; do wget -q -t 1 -T 3 -O /dev/null "$url" || echo "$url"; done'
 NGINX_TEST = ("nginx", "-t", "-q", "-e", "/dev/stderr", "-c", "/etc/cmctl/nginx/nginx.conf")
@@ -179,35 +182,53 @@ async def _job(run: Run, command: Command) -> None:
         ) from error
 
 
+async def probe(run: Run) -> str:
+    """Requests of our own to the new slot through every load balancer, before any user's."""
+    await asyncio.gather(*(_probe(run, one) for one in run.spec.probes for _ in range(PROBES)))
+    return f"{len(run.spec.probes) * PROBES} requests answered"
+
+
+async def _probe(run: Run, one: Probe) -> None:
+    host = run.hosts[one.host]
+    headers = ["--header", f"Host: {one.name}", "--header", f"{SLOT_HEADER}: {run.slot}"]
+    command = ["wget", "-q", "-t", "1", "-T", str(PROBE_S), *headers, "-O", "/dev/null", one.url]
+    done = await containers.inside(host, one.balancer, command)
+    if done.code:
+        lines = await containers.last_lines(host, one.balancer, 5)
+        raise CmctlError(
+            f"{one.url} for {one.name} is not answered well by the new version through {one.balancer}",
+            why=f"{done.stderr.strip()}\n{lines}\nno user had been sent to it",
+        )
+
+
+async def canary(run: Run, share: int) -> str:
+    """Some of the users go to the new slot, and the gate looks at them beside the others."""
+    await _set_flags(run, live.flags(run.live, run.slot, share))
+    return f"{share} % to {run.slot}: {await _judged(run, run.spec.gate.canary_s)}"
+
+
 async def switch(run: Run) -> str:
-    wanted = flags.of(run.slot) if run.spec.slotted else run.spec.flags
-    await asyncio.gather(*(flags.write(host, run.lease, wanted) for host in run.flagged()))
+    wanted = live.flags(run.slot) if run.spec.slotted else run.spec.flags
+    await _set_flags(run, wanted)
     run.moved_s = time.monotonic() - run.started
     return f"traffic goes to {run.slot if run.spec.slotted else ', '.join(wanted)}"
 
 
-async def probe(run: Run) -> str:
-    """Requests of our own through every load balancer, so that an idle platform is tested too."""
-    for one in run.spec.probes:
-        for _ in range(PROBES):
-            await _probe(run.hosts[one.host], one.balancer, one.url, one.name)
-    return f"{len(run.spec.probes) * PROBES} requests answered"
-
-
-async def _probe(host: Host, balancer: str, url: str, name: str) -> None:
-    done = await containers.inside(
-        host, balancer, ["wget", "-q", "-t", "1", "-T", str(PROBE_S), "--header", f"Host: {name}", "-O", "/dev/null", url]
-    )
-    if done.code:
-        lines = await containers.last_lines(host, balancer, 5)
-        raise CmctlError(f"{url} for {name} is not answered well through {balancer}", why=f"{done.stderr.strip()}\n{lines}")
+async def _set_flags(run: Run, wanted: tuple[str, ...]) -> None:
+    await asyncio.gather(*(flags.write(host, run.lease, wanted) for host in run.flagged()))
 
 
 async def watch(run: Run) -> str:
-    verdict = await watching.watch(run.balancers(), run.slot, run.spec.gate, run.spec.gate.window_s)
+    return await _judged(run, run.spec.gate.window_s)
+
+
+async def _judged(run: Run, window_s: float) -> str:
+    """Watch the new slot; its evidence. Raises CmctlError when the gate says no."""
+    verdict = await watching.watch(run.balancers(), run.slot, run.spec.gate, window_s)
     run.evidence = verdict.evidence
     if verdict.answer == "fail":
-        raise CmctlError(f"the gate says no: {verdict.evidence}", why=f"within {run.spec.gate.window_s} s on slot {run.slot}")
+        why = f"within {window_s:g} s on slot {run.slot}; {verdict.failed} requests of users were hurt"
+        raise CmctlError(f"the gate says no: {verdict.evidence}", why=why)
     if verdict.answer == "unknown":
         run.evidence += "; judged by its own probes"
     return run.evidence

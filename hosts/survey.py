@@ -33,7 +33,7 @@ async def _look(host: Host, spec: ReleaseSpec) -> Seen:
     return Seen(
         state=await states.load(host),
         journal=await states.journal(host),
-        flags=tuple(one for one in await flags.read(host) if one != flags.MAINTENANCE),
+        flags=flags.traffic(await flags.read(host)),
         running=frozenset(one.name for one in found if one.state == "running" and "unhealthy" not in one.status),
     )
 

@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from errors import CmctlError
 from hosts import lease as leases
@@ -37,11 +38,13 @@ def steps_of(run: Run) -> list[Step]:
     if run.base:
         found += [("validate", steps.validate), ("base", steps.base)]
     if run.slotted:
-        found += [("start", steps.start), ("ready", steps.ready), ("jobs", steps.jobs_before)]
+        found += [("start", steps.start), ("ready", steps.ready), ("jobs", steps.jobs_before), ("probe", steps.probe)]
+        # Where nothing served before there is nobody to take a share from.
+        found += [(f"canary-{share}", partial(steps.canary, share=share)) for share in run.spec.gate.canary if not run.first]
     if run.spec.slotted or run.spec.flags:
         found += [("switch", steps.switch)]
     if run.slotted:
-        found += [("probe", steps.probe), ("watch", steps.watch), ("after", steps.jobs_after)]
+        found += [("watch", steps.watch), ("after", steps.jobs_after)]
     return [*found, ("pass", steps.passed), ("settle", steps.settle)]
 
 

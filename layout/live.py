@@ -12,6 +12,8 @@ from errors import BadInput
 from layout.model import Slot
 
 GREEN, MAINTENANCE = "green", "maintenance"
+# The start of the flag that leaves one host out.
+WITHOUT = "without-"
 # Per cent. Few, because each is two looks at the disk for every request.
 CANARY_SHARES = (1, 5, 10, 25, 50)
 

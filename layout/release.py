@@ -87,12 +87,16 @@ class Probe(Part):
 
 
 class GateLimits(Part):
+    """What the gate of a release asks for. `canary`: shares in per cent that the new version gets first, each for `canary_s`."""
+
     window_s: int
     min_requests: int
     error_ratio: float
     p95_ms: int
     ready_s: int
     keep_warm_s: int
+    canary: tuple[int, ...] = ()
+    canary_s: int = 5
 
 
 class ReleaseSpec(Part):

@@ -297,7 +297,10 @@ class Monitoring(Facts):
 
 
 class Gate(Facts):
-    """What the watch step asks of a new release: at least `min_requests` in `window_s`, errors and p95 below the limits."""
+    """What the watch step asks of a new release: at least `min_requests` in `window_s`, errors and p95 below the limits.
+
+    `canary`: shares in per cent that the new version gets before all, one after the other, each for `canary_s`.
+    """
 
     window_s: Positive
     min_requests: Positive
@@ -305,6 +308,8 @@ class Gate(Facts):
     p95_ms: Positive
     ready_s: Positive
     keep_warm_s: Count
+    canary: tuple[Annotated[int, Field(gt=0, lt=100, strict=True)], ...] = ()
+    canary_s: Positive = 5
 
 
 class Phase(Facts):

@@ -17,7 +17,7 @@ from hosts import door
 from hosts.observe import Observed
 from images import versions
 from images.resolve import Resolved, resolve
-from layout import checks, kubernetes, kubernetes_checks
+from layout import checks, kubernetes, kubernetes_checks, live
 from layout.kubernetes import ClusterPlan
 from layout.model import Layout
 from layout.place import place
@@ -41,6 +41,7 @@ Report = Callable[[str], None]
 class Wish:
     """What a person asked for. `version` None means the platform file's.
 
+    `canary_steps`: shares in per cent, and `keep_warm_s`, instead of the phase's own.
     For a phase on Kubernetes: `images`, NAME=REFERENCE as typed; `canary`, the share of requests in percent for the version.
     """
 
@@ -50,6 +51,8 @@ class Wish:
     version: str | None = None
     images: tuple[str, ...] = ()
     canary: int | None = None
+    canary_steps: tuple[int, ...] | None = None
+    keep_warm_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -136,10 +139,22 @@ def prepare(wish: Wish, report: Report) -> Deployment:
     references = {name: one.reference for name, one in resolved.items()}
     nginx = versions.nginx(references["nginx"], homes.cache()) if "nginx" in references else OLDEST
     specs = {
-        layer: release.spec(layout, found.version if layout.instances else layer, references, values, cert, homes.home(), nginx)
+        layer: _as_wished(
+            release.spec(layout, found.version if layout.instances else layer, references, values, cert, homes.home(), nginx), wish
+        )
         for layer, layout in _on_hosts(found).items()
     }
     return Deployment(found, specs, resolved, values)
+
+
+def _as_wished(spec: ReleaseSpec, wish: Wish) -> ReleaseSpec:
+    """The release with what this one command asks for instead of the phase's own."""
+    asked: dict[str, object] = {}
+    if wish.canary_steps is not None:
+        asked["canary"] = tuple(share for share in wish.canary_steps if live.canary("green", share))
+    if wish.keep_warm_s is not None:
+        asked["keep_warm_s"] = wish.keep_warm_s
+    return spec.model_copy(update={"gate": spec.gate.model_copy(update=asked)})
 
 
 def _on_hosts(found: Facts) -> dict[str, Layout]:

@@ -1,0 +1,34 @@
+"""What people type, as values. Raises BadInput naming the option and what it takes."""
+
+from __future__ import annotations
+
+import re
+
+from errors import BadInput
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
+
+
+def shares(text: str | None) -> tuple[int, ...] | None:
+    """`5,25,50` → (5, 25, 50); `none` → (); nothing given → None."""
+    if text is None:
+        return None
+    if text == "none":
+        return ()
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise BadInput(f"--canary {text}: takes shares in per cent, or none", hint="--canary 5,25,50")
+    found = tuple(int(part) for part in parts)
+    if list(found) != sorted(set(found)):
+        raise BadInput(f"--canary {text}: each step takes more than the one before", hint="--canary 5,25,50")
+    return found
+
+
+def seconds(text: str | None, option: str) -> int | None:
+    """`90s`, `30m`, `1h`, `90` → seconds; nothing given → None."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6})([smhd]?)", text.strip())
+    if not found:
+        raise BadInput(f"{option} {text}: takes a time", hint=f"{option} 90s, {option} 30m, {option} 1h")
+    return int(found[1]) * SECONDS[found[2]]
