@@ -15,6 +15,7 @@ from commands import (
     cluster,
     cost,
     deploy,
+    drift,
     facts,
     fleet,
     lab,
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 for family in (
     deploy,
+    drift,
     load,
     cost,
     facts,

@@ -51,8 +51,9 @@ async def down(host: Host, lease: Lease, project: str, *, volumes: bool = False)
 
 
 async def listed(host: Host, stack: str) -> list[Container]:
-    """All containers that carry the stack's label, running or not."""
-    argv = ["docker", "ps", "-a", "--no-trunc", "--filter", f"label=io.cmctl.stack={stack}", "--format", "{{json .}}"]
+    """All containers that carry the stack's label, running or not. A machine that has no engine yet has none."""
+    asked = ["sh", "-c", 'command -v docker > /dev/null || exit 0; exec "$@"', "listed"]
+    argv = [*asked, "docker", "ps", "-a", "--no-trunc", "--filter", f"label=io.cmctl.stack={stack}", "--format", "{{json .}}"]
     done = await host.connection.run(argv)
     if done.code:
         raise Unreachable(f"the container engine on {host.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix")

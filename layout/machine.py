@@ -125,7 +125,7 @@ def machine(platform: str, environment: Environment, host: str, openings: Iterab
 
 def _trusted(environment: Environment) -> tuple[str, ...]:
     """Who is never banned: the environment's own hosts; in a lab also this machine, which logs in wrongly on purpose."""
-    hosts = {str(one.address) for one in environment.hosts.values()}
+    hosts = {str(address) for one in environment.hosts.values() for address in (one.address, one.private) if address}
     here = {str(network) for network in environment.trusted_proxies} if environment.kind == "lab" else set()
     return tuple(sorted(hosts | here))
 

@@ -80,6 +80,14 @@ def refresh(request: Request, on_event: OnEvent = nothing) -> Result:
     return run.result(lambda one: one.refresh(on_event=run.heard, color="never", suppress_outputs=True, run_program=False))
 
 
+def drift(request: Request, on_event: OnEvent = nothing) -> Plan:
+    """How what really runs differs from what was left there. Nothing is changed, the state neither. No stack, no drift."""
+    run = _Run(request, on_event, program=False, refreshed=True)
+    start = time.monotonic()
+    run.carry_out(lambda one: one.preview_refresh(on_event=run.heard, color="never", run_program=False))
+    return Plan(request.stack, run.changes(), run.counts, time.monotonic() - start)
+
+
 def destroy(request: Request, on_event: OnEvent = nothing, *, keep_volumes: bool = False) -> Result:
     """Remove everything the stack holds, then the stack and what the backend keeps of it. A stack that is not there is gone already."""
     kept = {**request.settings.environment, KEEP_VOLUMES: "1" if keep_volumes else ""}

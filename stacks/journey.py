@@ -12,7 +12,7 @@ from errors import BadInput, CmctlError
 from hosts import door
 from hosts.events import Outcome
 from layout import checks
-from stacks import cluster_release, history, operations, price, risk
+from stacks import cluster_release, history, operations, preflight, price, risk
 from stacks.deployment import Deployment, Facts, Wish, facts, live_phase, observed, prepare, targets
 from stacks.events import Event, OnEvent, Progress
 from stacks.kubernetes import cluster
@@ -87,8 +87,10 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
     for layer in refreshed if not refresh else ():
         # The state says "same", the hosts say otherwise.
         plans |= {one.layer: one.plan for one in operations.plan(deployment, run, _quiet, refresh=True, only=layer)}
-    live = live_phase(found)
     changed = tuple(layer for layer, plan in plans.items() if not plan.empty)
+    if changed:
+        preflight.check(found)
+    live = live_phase(found)
     entries = history.read(homes.home(), wish.platform, wish.environment)
     return Look(
         deployment, run, plans, live, price.change(found.loaded, live, found.phase.number, found.environment),

@@ -63,6 +63,11 @@ def plan(deployment: Deployment, run: Settings, on_event: OnEvent, *, refresh: b
     return [LayerPlan(layer, engine.preview(_request(deployment, layer, run), on_event, refresh=refresh)) for layer in layers]
 
 
+def drift(deployment: Deployment, run: Settings) -> list[LayerPlan]:
+    """How what runs differs from what was left there, layer by layer. Nothing is changed, the state neither."""
+    return [LayerPlan(layer, engine.drift(_request(deployment, layer, run))) for layer in deployment.facts.layers]
+
+
 def plugins(run: Settings) -> dict[str, str]:
     """Which provider plugins an environment needs beside cmctl's own, and whether the official one or a stand-in plays it."""
     return {package: way for package, way in which(run).items() if package != "cmctl"}

@@ -20,7 +20,7 @@ class Host(pulumi.CustomResource):
     def __init__(self, name: str, target: Target, machine: Machine | None = None, opts: pulumi.ResourceOptions | None = None) -> None:
         props = {"name": name, "target": target.model_dump(mode="json"), "facts": None}
         if machine is not None:
-            props["machine"] = machine.model_dump(mode="json")
+            props |= {"machine": machine.model_dump(mode="json"), "strangers": None}
         super().__init__("cmctl:index:Host", name, props, opts)
 
 

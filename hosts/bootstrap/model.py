@@ -20,7 +20,8 @@ cat > "$new" && chmod "$2" "$new" && sync "$new" && mv -fT "$new" "$1" && sync "
 class System:
     """What a machine is, as far as cmctl does not make it so. Memory and disk in MiB; `clock` its seconds since 1970.
 
-    `init` is systemd or empty; `user` the one that commands run as (root, unless it may not become that).
+    `init` is systemd or empty; `user` the one that commands run as (root, unless it may not become that). `owner`: the
+    `platform/environment/host` that the machine was made for, or empty.
     """
 
     distribution: str
@@ -35,6 +36,7 @@ class System:
     disk_mb: int
     disk_free_mb: int
     clock: int
+    owner: str = ""
 
     @property
     def supported(self) -> bool:

@@ -6,10 +6,19 @@ import base64
 import shlex
 
 from hosts.bootstrap.model import Step, System, script, write
+from hosts.drift import NEIGHBOURS
 from layout.machine import Machine
+from layout.machine_files import OWNER
 
 FILES = """
 for path in {paths}; do [ -f "$path" ] && echo "$path $(base64 -w0 "$path")"; done
+"""
+# $1 file: containers that stood here before cmctl did; written once
+NOTE = """
+[ ! -e "$1" ] || exit 0
+mkdir -p "$(dirname "$1")"; : > "$1.new"
+command -v docker > /dev/null && docker ps -a --format '{{.Label "io.cmctl.stack"}} {{.Names}}' | sed -n 's/^ //p' > "$1.new"
+mv "$1.new" "$1"
 """
 SYSCTL = """
 for key in {keys}; do echo "$key=$(sysctl -n "$key" 2>/dev/null)"; done
@@ -39,7 +48,9 @@ class Files:
 
     def steps(self, found: Machine, wanted: Machine, system: System) -> list[Step]:
         del system
-        return [write(f"write {path}", path, text) for path, text in wanted.files.items() if found.files.get(path) != text]
+        wrong = {path: text for path, text in wanted.files.items() if found.files.get(path) != text}
+        first = [script("write down who is here already", NOTE, NEIGHBOURS)] if OWNER in wrong and OWNER not in found.files else []
+        return [*first, *(write(f"write {path}", path, text) for path, text in wrong.items())]
 
 
 class Sysctl:

@@ -7,10 +7,11 @@ from typing import Any
 from errors import CmctlError
 from hosts.bootstrap.model import System
 from hosts.connection import Connection, output
+from layout.machine_files import OWNER
 
-PROBE = """
+PROBE = f"""
 . /etc/os-release 2>/dev/null || . /usr/lib/os-release 2>/dev/null
-disk=$(df -Pm /var/lib 2>/dev/null | awk 'NR == 2 {print $2, $4}')
+disk=$(df -Pm /var/lib 2>/dev/null | awk 'NR == 2 {{print $2, $4}}')
 echo "distribution=$ID"
 echo "version=$VERSION_ID"
 echo "name=$PRETTY_NAME"
@@ -19,10 +20,11 @@ echo "user=$(id -un)"
 echo "arch=$(uname -m)"
 echo "kernel=$(uname -r)"
 echo "cpus=$(nproc)"
-echo "memory_mb=$(awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo)"
-echo "disk_mb=${disk% *}"
-echo "disk_free_mb=${disk#* }"
+echo "memory_mb=$(awk '/^MemTotal/ {{print int($2 / 1024)}}' /proc/meminfo)"
+echo "disk_mb=${{disk% *}}"
+echo "disk_free_mb=${{disk#* }}"
 echo "clock=$(date +%s)"
+echo "owner=$(cat {OWNER} 2>/dev/null)"
 """
 NUMBERS = ("cpus", "memory_mb", "disk_mb", "disk_free_mb", "clock")
 

@@ -48,6 +48,12 @@ class Door(Protocol):
     async def make(self, name: str, target: Target, wanted: Machine, report: Report) -> None:
         """Make a host `wanted`; what is right already is not touched."""
 
+    async def strangers(self, name: str, target: Target) -> Mapping[str, str]:
+        """Running containers on a host that nobody placed: name → what is wrong."""
+
+    async def send_away(self, name: str, target: Target, names: list[str]) -> None:
+        """Stop strangers; nothing of theirs is removed."""
+
     async def facts(self, name: str, target: Target) -> Mapping[str, Any]:
         """Engine (version), os, memory_mb, cpus of a host. Raises Unreachable when it or its engine does not answer."""
 

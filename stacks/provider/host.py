@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from errors import Unreachable
@@ -23,7 +23,8 @@ FACTS = ("engine", "os", "memory_mb", "cpus")
 class Host:
     """Inputs: `name`; `target`, how it is reached; `machine`, how it has to be (without it the machine is only looked at).
 
-    Outputs: `facts`. The machine itself is neither bought nor removed, and what a delete leaves stays as it is.
+    Outputs: `facts`, and with a machine `strangers`: running containers that nobody placed. An update stops them. The machine
+    itself is neither bought nor removed, and what a delete leaves stays as it is.
     """
 
     def __init__(self, door: Callable[[], Door], tasks: Tasks) -> None:
@@ -35,13 +36,13 @@ class Host:
         return Checked(inputs, {wanted: "is missing" for wanted in ("name", "target") if wanted not in inputs})
 
     def difference(self, old_inputs: Values, old: Values, inputs: Values) -> Difference:
-        del old
         found = difference(_own(old_inputs), _own(inputs))
-        return Difference(found, replaces=tuple(path for path in found if path == "name"))
+        healed = difference({"strangers": old.get("strangers") or {}}, {"strangers": {}})
+        return Difference(found, healed, tuple(path for path in found if path == "name"))
 
     def preview(self, inputs: Values, old: Values) -> Values:
-        del inputs
-        return {"facts": old.get("facts") or dict.fromkeys(FACTS, UNKNOWN)}
+        strangers: dict[str, Any] = {"strangers": {}} if "machine" in inputs else {}
+        return {"facts": old.get("facts") or dict.fromkeys(FACTS, UNKNOWN), **strangers}
 
     def create(self, inputs: Values, report: Report) -> tuple[str, Values]:
         self._make(inputs, report)
@@ -63,23 +64,32 @@ class Host:
             return Found(inputs, self._facts(inputs))
         there = self._tasks.run(self._door().machine(str(inputs["name"]), _target(inputs), wanted))
         found = {**inputs, "machine": there.model_dump(mode="json")}
-        runs = there.services.get("docker") == wanted.services.get("docker")
-        return Found(found, self._facts(inputs) if runs else old)
+        if there.services.get("docker") != wanted.services.get("docker"):
+            return Found(found, old)
+        return Found(found, {**self._facts(inputs), "strangers": dict(self._strangers(inputs))})
 
     def delete(self, made: str, inputs: Values, report: Report) -> None:
         """What a release left is the release's to remove; the machine stays."""
 
     def _make(self, inputs: Values, report: Report) -> None:
         wanted = _machine(inputs)
-        if wanted is not None:
-            self._tasks.run(self._door().make(str(inputs["name"]), _target(inputs), wanted, report))
+        if wanted is None:
+            return
+        name, target = str(inputs["name"]), _target(inputs)
+        self._tasks.run(self._door().make(name, target, wanted, report))
+        if strangers := self._strangers(inputs):
+            self._tasks.run(self._door().send_away(name, target, sorted(strangers)))
+
+    def _strangers(self, inputs: Values) -> Mapping[str, str]:
+        return self._tasks.run(self._door().strangers(str(inputs["name"]), _target(inputs)))
 
     def _facts(self, inputs: Values) -> dict[str, Any]:
         facts = self._tasks.run(self._door().facts(str(inputs["name"]), _target(inputs)))
         missing = [name for name in FACTS if name not in facts]
         if missing:
             raise Unreachable(f"host {inputs['name']} does not tell its {', '.join(missing)}", hint="cmctl doctor")
-        return {"facts": {name: facts[name] for name in FACTS}}
+        strangers: dict[str, Any] = {"strangers": {}} if inputs.get("machine") else {}
+        return {"facts": {name: facts[name] for name in FACTS}, **strangers}
 
 
 def _target(inputs: Values) -> Target:

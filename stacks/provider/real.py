@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hosts import bundles, checks, observe, removal, transaction
+from hosts import bundles, checks, drift, observe, removal, transaction
 from hosts.bootstrap import door as bootstrap
 from hosts.events import Outcome, Report
 from hosts.fleet import connect
@@ -20,6 +20,7 @@ NUMBERS = ("memory_mb", "cpus")
 
 class Hosts:
     async def apply(self, spec: ReleaseSpec, report: Report) -> Outcome:
+        await drift.mend(spec)
         return await transaction.apply(spec, report)
 
     async def observe(self, spec: ReleaseSpec) -> Running | None:
@@ -30,7 +31,10 @@ class Hosts:
         release = settled.state.release
         record = await bundles.stored(connect(spec.stack, spec.hosts)[settled.host], release)
         files = await observe.files(spec.stack, spec.hosts)
-        return Running(with_files(record, files), release, settled.live if record.slotted else "", _problems(record, seen))
+        odd = await drift.impostors(record)
+        problems = {name: {**odd.get(name, {}), **_problems(record, seen).get(name, {})} for name in seen}
+        problems = {name: wrong for name, wrong in problems.items() if wrong}
+        return Running(with_files(record, files), release, settled.live if record.slotted else "", problems)
 
     async def remove(self, spec: ReleaseSpec, *, keep_volumes: bool) -> None:
         await removal.remove(spec.stack, spec.hosts, spec.network["name"], keep_volumes=keep_volumes)
@@ -40,6 +44,12 @@ class Hosts:
 
     async def make(self, name: str, target: Target, wanted: Machine, report: Report) -> None:
         await bootstrap.make(name, target, wanted, report)
+
+    async def strangers(self, name: str, target: Target) -> Mapping[str, str]:
+        return await drift.strangers(bootstrap.connection(name, target))
+
+    async def send_away(self, name: str, target: Target, names: list[str]) -> None:
+        await drift.send_away(bootstrap.connection(name, target), names)
 
     async def facts(self, name: str, target: Target) -> Mapping[str, Any]:
         found = await checks.address_facts(connect("facts", {name: target})[name])

@@ -84,6 +84,13 @@ class FolderDoor:
         report(StepEvent(f"{name}: machine", 1, 1, "end", "done", 0.1))
         self.machines(name).write_text(wanted.model_dump_json())
 
+    async def strangers(self, name: str, target: Target) -> Mapping[str, str]:
+        path = self.folder / f"strangers-{name}"
+        return dict.fromkeys(path.read_text().split(), "foreign: runs x") if path.exists() else {}
+
+    async def send_away(self, name: str, target: Target, names: list[str]) -> None:
+        (self.folder / f"strangers-{name}").unlink()
+
     async def facts(self, name: str, target: Target) -> Mapping[str, Any]:
         return {"engine": "20.10.24", "os": f"{name} at {target.address}", "memory_mb": 8192, "cpus": 2}
 

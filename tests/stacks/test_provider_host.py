@@ -81,3 +81,14 @@ def test_another_machine_is_an_update_not_a_new_host(host: Host) -> None:
     assert host.difference(INPUTS, {}, other).replaces == ()
     assert host.difference(INPUTS, {}, other).inputs == {"machine.swap_mb": "update"}
     assert host.difference(INPUTS, {}, {**INPUTS, "name": "app-2"}).replaces == ("name",)
+
+
+def test_a_stranger_is_found_and_stopped(host: Host, folder: FolderDoor) -> None:
+    """A container that nobody placed is a difference of the state under its name; the update that follows stops it."""
+    _, outputs = host.create(INPUTS, quiet)
+    (folder.folder / "strangers-app-1").write_text("miner")
+    found = host.read("app-1", INPUTS, outputs)
+    assert found is not None
+    assert host.difference(found.inputs, found.outputs, INPUTS).state == {"strangers.miner": "delete"}
+    assert host.update("app-1", found.outputs, INPUTS, quiet)["strangers"] == {}
+    assert host.difference(INPUTS, host.read("app-1", INPUTS, found.outputs).outputs, INPUTS).state == {}  # type: ignore[union-attr]
