@@ -37,6 +37,15 @@ async def test_machines_are_worked_on_at_once(tmp_path: Path) -> None:
         assert time.monotonic() - begun < 1.8
 
 
+async def test_a_relative_identity_lies_under_the_home(private_home: Path) -> None:
+    """`lab/id` is looked for under cmctl's home, wherever the command is typed."""
+    async with serving() as server:
+        (private_home / "lab").mkdir(parents=True)
+        Path(server.identity(private_home / "lab")).rename(private_home / "lab" / "id")
+        host = SshConnection("a", server.target(private_home, identity="lab/id"))
+        assert (await host.run(["echo", "in"])).stdout == "in\n"
+
+
 def test_the_connection_ends_with_the_loop(tmp_path: Path) -> None:
     """After a command's loop has ended nothing is left open, and the next loop connects anew."""
 
