@@ -36,14 +36,15 @@ class Sent:
     seconds: float
 
 
-async def images(hosts: Mapping[str, Host], references: Iterable[str], report: Report, limit_s: float = LIMIT_S) -> dict[str, Sent]:
-    """Bring images of this machine's engine to every host's engine; afterwards each host has them under the same ids.
+async def images(
+    hosts: Mapping[str, Host], wanted: Mapping[str, Iterable[str]], report: Report, limit_s: float = LIMIT_S
+) -> dict[str, Sent]:
+    """Bring images of this machine's engine to the hosts' engines; afterwards each has them under the same ids.
 
-    `references` are image ids. What a host has is not sent. Raises CmctlError or Unreachable, for all hosts at once;
+    `wanted`: host → image ids. What a host has is not sent. Raises CmctlError or Unreachable, for all hosts at once;
     what has arrived stays, and is not sent again.
     """
-    wanted = sorted(set(references))
-    gaps = await each(hosts, lambda host: _missing(host.connection, wanted))
+    gaps = await each(hosts, lambda host: _missing(host.connection, sorted(set(wanted[host.name]))))
     away = {name: host for name, host in hosts.items() if gaps[name]}
     none = dict.fromkeys(hosts, Sent(0, 0, 0.0))
     if not away:
@@ -59,6 +60,8 @@ async def images(hosts: Mapping[str, Host], references: Iterable[str], report: R
 
 
 async def _missing(connection: Connection, wanted: list[str]) -> list[str]:
+    if not wanted:
+        return []
     done = await connection.run(["docker", "image", "inspect", "--format", "{{.Id}}", *wanted])
     if done.code and "No such image" not in done.stderr:
         raise Unreachable(f"the container engine on {connection.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix")
