@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from errors import BadInput
-from tools.lab.making import grown
+from tools.lab.making import grown, refuse_folders
 from tools.lab.record import Record
 
 NONE = Record("lab")
@@ -48,3 +49,11 @@ def test_a_size_that_cannot_be_is_refused(wrong: dict[str, int], says: str) -> N
     with pytest.raises(BadInput) as refused:
         grown(NONE, replace(UP, **wrong))
     assert says in refused.value.why
+
+
+@pytest.mark.parametrize("name", ["with space", "a:b", "a,b", "a\\b"])
+def test_a_folder_that_mount_would_take_apart_is_refused(name: str) -> None:
+    """The layers of a host's root are one option of mount: a path that would end it is refused before anything is made."""
+    with pytest.raises(BadInput, match="cannot hold a lab"):
+        refuse_folders(Path("/home"), Path("/home") / name)
+    refuse_folders(Path("/home/some-body_1.2"))

@@ -36,6 +36,7 @@ def make(image: Path, gib: int) -> None:
 
 def in_use(image: Path) -> bool:
     """Whether a loop device still has the image: two would destroy it."""
+    image = image.resolve()
     for path in Path("/sys/block").glob("loop*/loop/backing_file"):
         with suppress(OSError):
             if path.read_text(encoding="utf-8").strip() == str(image):

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from environments.home import cache
 from tools.lab import disk, layers, making, needs, power, record, seed, slow, standing, switch
 from tools.lab.making import Report, place
 from tools.lab.plan import NAME, SUBNET, Host, Plan, plan
@@ -69,6 +70,7 @@ class Lab:
         this name; CmctlError when a host does not boot.
         """
         needs.install(self._report)
+        making.refuse_folders(record.folder(), cache())
         with record.alone(self.name) as owner:
             before = self._asked()
             wish = Record(self.name, self._wish or before.subnet, hosts, bare, disk_gib, memory_mb)

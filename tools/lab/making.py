@@ -85,6 +85,17 @@ def _start(wanted: Plan, host: Host, made: layers.Layers, login: str, asked: Rec
     power.start(host, own, made.below(bare=asked.bare), made.offered, asked.memory_mb)
 
 
+def refuse_folders(*folders: Path) -> None:
+    """Raises BadInput for a path that mount's options cannot hold."""
+    for folder in folders:
+        if set(str(folder)) & set(":,\\ \t\n"):
+            raise BadInput(
+                f"{folder} cannot hold a lab",
+                why="a colon, comma, backslash or space would part mount's options",
+                hint="set CMCTL_HOME and CMCTL_CACHE",
+            )
+
+
 def _refuse_a_size(wish: Record) -> None:
     wrong = []
     if wish.hosts < 1:

@@ -59,11 +59,14 @@ def start(host: Host, place: Place, layers: Sequence[Path], offered: Path, memor
     }
     command = [*LAUNCH, "start", host.group, host.namespace, "--", "bash", str(INIT)]
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    with place.console.open("wb") as console:
-        done = subprocess.run(
-            command, env=told | {"PATH": path}, input=b"", stdout=console, stderr=console, timeout=BOOT_S, check=False, pass_fds=tuple(HELD)
-        )
-    if done.returncode:
+    with (
+        place.console.open("wb") as console,
+        subprocess.Popen(
+            command, env=told | {"PATH": path}, stdin=subprocess.DEVNULL, stdout=console, stderr=console, pass_fds=tuple(HELD)
+        ) as process,
+    ):
+        until(lambda: process.poll() is not None, OFF_S, f"{host.name} does not start", lambda: _last_words(place))
+    if process.returncode:
         raise CmctlError(f"{host.name} cannot be started", why=_last_words(place))
 
 
