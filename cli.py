@@ -16,6 +16,7 @@ from commands import (
     deploy,
     drift,
     facts,
+    host,
     lab,
     load,
     machine,
@@ -38,6 +39,7 @@ for family in (
     facts,
     render,
     machine,
+    host,
     lab,
 ):
     family.register(app)
