@@ -18,6 +18,7 @@ from commands import (
     drift,
     facts,
     fleet,
+    host,
     lab,
     load,
     machine,
@@ -41,6 +42,7 @@ for family in (
     fleet,
     render,
     machine,
+    host,
     lab,
     cluster,
 ):

@@ -100,9 +100,29 @@ def lock(
     fleet_view.lock(fleet(platform, phase, env), action, yes=yes, as_json=as_json)
 
 
+def adopt(
+    env: options.Env = "local", platform: options.Platform = "codementee", yes: options.Yes = False, as_json: options.Json = False
+) -> None:
+    """Rebuild a lost state from what the hosts themselves know. The hosts stay as they are."""
+    from commands import progress, ui
+    from stacks.adopt import adopt as rebuild
+
+    ui.confirm(f"Write the state of {platform} in {env} anew, from its hosts?", yes=yes)
+    with progress.shown() as on_event:
+        done = rebuild(platform, env, ui.say, on_event)
+    if as_json:
+        ui.emit("cmctl/adopt/1", {"releases": dict(done.releases), "secrets": list(done.secrets), "left": list(done.left)})
+        return
+    ui.table(("layer", "release"), list(done.releases.items()))
+    for layer in done.left:
+        ui.say(f"{layer} lives in a cloud: pulumi import brings its resources back (docs/hosts.md)")
+    ui.hint(f"cmctl preview --phase 2 --env {env}")
+
+
 def register(app: typer.Typer) -> None:
     app.command("releases")(releases)
     app.command("logs")(logs)
     app.command("exec", context_settings={"ignore_unknown_options": True})(execute)
     app.command("maintenance")(maintenance)
     app.command("lock")(lock)
+    app.command("adopt")(adopt)

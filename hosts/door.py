@@ -75,6 +75,11 @@ def unlock_now(stack: str, targets: dict[str, Target]) -> list[str]:
     return _run(operate.unlock(stack, targets))
 
 
+def settled_now(stack: str, targets: dict[str, Target]) -> ReleaseSpec | None:
+    """The release that serves, as it was deployed; None where nothing has settled."""
+    return _run(rollback.settled(stack, targets))
+
+
 def facts_now(name: str, target: Target) -> dict[str, str]:
     """Engine version, memory, CPUs and system of one host."""
     return _run(checks.address_facts(connect("facts", {name: target})[name]))

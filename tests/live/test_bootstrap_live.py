@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
+import yaml
 
+from cli import main
 from environments.load import load
 from errors import RolledBack
 from hosts.bootstrap import door, guard
@@ -20,6 +25,7 @@ from layout.release import Target
 from tools.lab import Lab
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root")]
+ROOT = Path(__file__).parents[2]
 NAME, SUBNET = "boot", "10.79.0.0/24"
 # Perl needs five libraries and listens: the smallest image that can be made here from nothing.
 IMAGE = """
@@ -169,3 +175,46 @@ def test_rules_come_back_after_a_reboot(lab: Lab) -> None:
     lab.boot(1)
     left = {path for path in drift(lab) if not path.startswith("services.")}
     assert left == set()
+
+
+def add(lab: Lab, folder: Path, *options: str, name: str = "app9") -> int:
+    """`cmctl host add` as a person types it, for the second host of the lab; its exit code."""
+    facts = yaml.safe_load((ROOT / "environments" / "lab.yaml").read_text())
+    facts |= {
+        "name": NAME,
+        "hosts": {"lb1": facts["hosts"]["lb1"] | {"address": lab.address(1)}},
+        "listen": facts["listen"] | {"address": lab.address(1)},
+    }
+    (folder / f"{NAME}.yaml").write_text(yaml.safe_dump(facts))
+    address = ["--address", lab.address(2), "--role", "app", "--identity", str(lab.key), "--deploy-user", lab.user]
+    return main(["host", "add", name, "--env", NAME, *address, *options])
+
+
+def test_an_address_and_a_key_are_enough(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`host add` takes a bare machine to ready as root, prints the lines that its environment needs, and does nothing the second time.
+
+    Without a terminal it asks for the fingerprint; another key than the one that was said is refused before anything is sent."""
+    monkeypatch.setenv("CMCTL_ENVIRONMENTS", str(tmp_path))
+    assert add(lab, tmp_path) == 2
+    said = capsys.readouterr().err
+    fingerprint = re.search(r"--fingerprint (SHA256:\S+)", said)
+    assert fingerprint
+    assert add(lab, tmp_path, "--fingerprint", "SHA256:" + "A" * 43) == 7
+    assert lab.run(2, ["which", "dockerd"]).code != 0, "nothing was sent yet"
+    assert add(lab, tmp_path, "--fingerprint", fingerprint[1]) == 0
+    shown = capsys.readouterr()
+    with capsys.disabled():
+        print(shown.err)
+    facts = yaml.safe_load((tmp_path / f"{NAME}.yaml").read_text())
+    facts["hosts"] |= yaml.safe_load(shown.out)
+    (tmp_path / f"{NAME}.yaml").write_text(yaml.safe_dump(facts))
+    assert load(NAME).hosts["app9"].address == IPv4Address(lab.address(2))
+    assert lab.run(2, ["sshd", "-T"]).out.count("permitrootlogin no") == 1
+    start = time.monotonic()
+    assert add(lab, tmp_path, "--fingerprint", fingerprint[1]) == 0
+    with capsys.disabled():
+        print(f"host add again: {time.monotonic() - start:.1f} s", capsys.readouterr().err)
+    assert add(lab, tmp_path, "--fingerprint", fingerprint[1], name="other") == 2
+    assert "belongs to codementee/boot/app9" in capsys.readouterr().err
