@@ -92,6 +92,24 @@ async def test_a_dead_host_beside_a_living_one(lab: Lab) -> None:
     assert (await fleet["h1"].connection.run(["test", "-e", "/tmp/alive"])).code == 0
 
 
+async def test_a_slow_link(lab: Lab, parts: None, images: list[str]) -> None:
+    """Half a second for every round trip: connecting, commands, files and an image still work, and nobody is taken for dead."""
+    host = hosts(lab, 1)["h1"]
+    lab.slow(1, 500, "ssh")
+    begun = time.monotonic()
+    try:
+        await output(host.connection, ["true"])
+        connected = time.monotonic() - begun
+        await host.connection.write("/var/tmp/slow", b"x" * 500_000)
+        assert (await output(host.connection, ["wc", "-c", "/var/tmp/slow"])).split()[0] == "500000"
+        images.append(image(os.urandom(2_000_000)))
+        sent = await transfer.images({"h1": host}, images, print)
+    finally:
+        lab.restore(1)
+    print(f"500 ms a round trip: the first command after {connected:.1f} s, 2 MB of image in {sent['h1'].seconds:.1f} s")
+    assert sent["h1"].layers == 1
+
+
 def image(*layers: bytes) -> str:
     """An image of this test in this machine's engine, one file a layer; returns its id."""
     found = ""
