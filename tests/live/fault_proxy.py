@@ -27,7 +27,7 @@ class FaultProxy:
     def __init__(self, connection: Connection, seed: int, share: float) -> None:
         self.met: Counter[str] = Counter()
         self._chance, self._share, self._lock = random.Random(seed), share, threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, connection))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"proxy": self, "connection_out": connection}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -53,52 +53,52 @@ class FaultProxy:
             return chosen
 
 
-def _handler(proxy: FaultProxy, connection: Connection) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        link: http.client.HTTPSConnection | None = None
+class Handler(BaseHTTPRequestHandler):
+    proxy: FaultProxy
+    connection_out: Connection
 
-        def finish(self) -> None:
-            if self.link is not None:
-                self.link.close()
-            super().finish()
+    protocol_version = "HTTP/1.1"
+    link: http.client.HTTPSConnection | None = None
 
-        def log_message(self, *_: Any) -> None:
-            """Quiet: a fault is the point, not news."""
+    def finish(self) -> None:
+        if self.link is not None:
+            self.link.close()
+        super().finish()
 
-        def _pass(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            fault = proxy.fault()
-            if fault in {"429", "500", "503"}:
-                self._answer(int(fault), REFUSAL, {"Retry-After": "0"})
-            elif fault == "cut-before":
-                self.close_connection = True
-            else:
-                self._forwarded(body, fault)
+    def log_message(self, *_: Any) -> None:
+        """Quiet: a fault is the point, not news."""
 
-        def _forwarded(self, body: bytes, fault: str) -> None:
-            self.link = self.link or opened(connection)
-            content = self.headers.get("Content-Type") or "application/json"
-            self.link.request(self.command, self.path, body or None, {**connection.headers, "Content-Type": content})
-            answer = self.link.getresponse()
-            status, data = answer.status, answer.read()
-            if fault == "cut-after":
-                self.close_connection = True
-            elif fault == "500-after":
-                self._answer(500, REFUSAL, {})
-            else:
-                self._answer(status, data, {})
+    def _pass(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        fault = self.proxy.fault()
+        if fault in {"429", "500", "503"}:
+            self._answer(int(fault), REFUSAL, {"Retry-After": "0"})
+        elif fault == "cut-before":
+            self.close_connection = True
+        else:
+            self._forwarded(body, fault)
 
-        def _answer(self, status: int, data: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
+    def _forwarded(self, body: bytes, fault: str) -> None:
+        self.link = self.link or opened(self.connection_out)
+        content = self.headers.get("Content-Type") or "application/json"
+        self.link.request(self.command, self.path, body or None, {**self.connection_out.headers, "Content-Type": content})
+        answer = self.link.getresponse()
+        status, data = answer.status, answer.read()
+        if fault == "cut-after":
+            self.close_connection = True
+        elif fault == "500-after":
+            self._answer(500, REFUSAL, {})
+        else:
+            self._answer(status, data, {})
 
-        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _pass  # noqa: N815 - the base class's names
+    def _answer(self, status: int, data: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
 
-    return Handler
+    do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _pass  # noqa: N815 - the base class's names
 
 
 def opened(connection: Connection) -> http.client.HTTPSConnection:
