@@ -26,7 +26,9 @@ def environment(**changes: object) -> Environment:
 
 def from_file(path: Path, text: str, *names: str) -> dict[str, str]:
     private_files.write(path, text)
-    return secret_store.resolve(environment(kind="cloud", state={"solo": True}, secrets={"from": "file", "path": str(path)}), "shop", names, path.parent)
+    return secret_store.resolve(
+        environment(kind="cloud", state={"solo": True}, secrets={"from": "file", "path": str(path)}), "shop", names, path.parent
+    )
 
 
 @pytest.mark.parametrize(
