@@ -76,6 +76,10 @@ class State(Facts):
     backend: BackendUrl | None = None
     solo: bool = False
 
+    @property
+    def on_one_machine(self) -> bool:
+        return self.backend is None or self.backend.startswith("file://")
+
 
 class Secrets(Facts):
     """`generated` makes missing ones up and keeps them 0600 (local only); `env` and `file` read what the operator gives."""
@@ -174,6 +178,18 @@ class Environment(Facts):
     cluster: Cluster = Cluster()
     atlas: Atlas | None = None
     cloudflare: Cloudflare | None = None
+
+    @model_validator(mode="after")
+    def state_is_the_teams(self) -> Environment:
+        """Two laptops with a state each would hold two truths about one fleet."""
+        if self.kind == "cloud" and self.state.on_one_machine and not self.state.solo:
+            where = self.state.backend or "a folder of cmctl's own"
+            raise broken(
+                f"{where} is on one machine only, and a second person's deploy would hold another truth: "
+                "give a backend that all share (s3://, gs://, azblob://, https://), or say solo: true if one person deploys",
+                "state", *(("backend",) if self.state.backend else ()),
+            )  # fmt: skip
+        return self
 
     @model_validator(mode="after")
     def network_is_free(self) -> Environment:
