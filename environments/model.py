@@ -99,11 +99,19 @@ class Secrets(Facts):
 
 
 class Tls(Facts):
-    """`generated`: an own authority for this machine only; `files`: paths of a certificate chain and its key."""
+    """Where the certificate comes from.
 
-    origin: Literal["generated", "files"] = Field(alias="from")
+    `generated`: an own authority for this machine only. `files`: paths of a certificate chain and its key. `acme`: an
+    authority that asks the load balancers for proof (`directory`, by default Let's Encrypt's); `email` is told of trouble,
+    `trust` is a file of the authorities that the directory's own certificate comes from, where they are no public ones.
+    """
+
+    origin: Literal["generated", "files", "acme"] = Field(alias="from")
     certificate: FilePath | None = None
     key: FilePath | None = None
+    directory: Annotated[str, Field(pattern=r"^https://[^\s]+$")] | None = None
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = None
+    trust: FilePath | None = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -113,6 +121,9 @@ class Tls(Facts):
             raise broken("from: files needs certificate and key")
         if self.origin != "files" and (self.certificate or self.key):
             raise broken(f"goes with from: files, not with {self.origin}", "certificate" if self.certificate else "key")
+        stray = [name for name in ("directory", "email", "trust") if getattr(self, name)]
+        if self.origin != "acme" and stray:
+            raise broken(f"goes with from: acme, not with {self.origin}", stray[0])
         return self
 
 
