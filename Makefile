@@ -4,7 +4,7 @@ VENV := .venv/bin
 # CI counts a skipped live suite as a failure.
 export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 
-.PHONY: help demo test check fast live bench bench-switch golden clean setup
+.PHONY: help demo test check fast live live-fleet live-cluster properties bench bench-switch bench-capacity golden clean setup
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ setup:
 demo:  ## Deploy phase 2 on this machine, put a short load on it, print what a user costs
 	@start=$$(date +%s); tools/bootstrap.sh && CMCTL_DEMO_START=$$start $(VENV)/python -m tools.demo
 
-test: setup check fast live  ## Everything CI runs: lint, types, fast and live suites
+test: setup check fast live live-cluster  ## Everything CI runs: lint, types, fast and live suites
 
 check: setup  ## Lint and types
 	@$(VENV)/ruff check .
@@ -27,12 +27,22 @@ fast: setup  ## The fast suite: no root, no network, no Docker
 
 live: setup  ## The live suites: real engine, containers and load; prints their figures
 	@$(VENV)/python -m tools.prepare
-	@$(VENV)/pytest -q -s -m live tests/live
+	@$(VENV)/pytest -q -s -m live tests/live --ignore-glob='*_cluster*'
 
-bench: bench-switch  ## All benchmarks
+live-cluster: setup  ## A real Kubernetes control plane and node on this machine: rollouts, drains, scaling, faults (root)
+	@$(VENV)/python -m tools.prepare cluster
+	@$(VENV)/pytest -q -s -m live tests/live/test_cluster*
+
+bench: bench-switch bench-capacity  ## All benchmarks
 
 bench-switch: setup  ## 20 deploys and 20 rollbacks under load, beside docker compose up --force-recreate
 	@$(VENV)/python -m tests.live.bench_switch
+
+properties: setup  ## The properties of costs, 100,000 cases each (CMCTL_CASES=…); minutes
+	@CMCTL_CASES=$${CMCTL_CASES:-100000} $(VENV)/pytest -q tests/costs -m properties --durations=0
+
+bench-capacity: setup  ## 32 capacity searches on services of known limits, beside a k6-style and a Locust ramp (hours; JOBS=2 at once)
+	@$(VENV)/python -m tests.live.bench_capacity
 
 golden: setup  ## Write the golden files anew; read the diff before you commit it
 	@$(VENV)/pytest -q --update-golden

@@ -12,10 +12,12 @@ from typing import Annotated
 import typer
 
 from commands import (
+    cluster,
     cost,
     deploy,
     drift,
     facts,
+    fleet,
     host,
     lab,
     load,
@@ -37,10 +39,12 @@ for family in (
     load,
     cost,
     facts,
+    fleet,
     render,
     machine,
     host,
     lab,
+    cluster,
 ):
     family.register(app)
 

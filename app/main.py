@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from app import faults, metrics, upkeep
-from app.parts import assemble
+from app import events, faults, metrics, tracing, upkeep
+from app.parts import Parts, assemble
 from app.routes import auth, bookings, catalog, health, payments
 from app.settings import Settings, load
 
@@ -36,6 +38,9 @@ def create(settings: Settings | None = None) -> FastAPI:
     if wrong != faults.Faults():
         app.add_middleware(faults.Faulty, faults=wrong)
     app.add_middleware(metrics.Measured, headers=_headers(settings))
+    app.state.exporter = tracing.Exporter(settings.traces, settings.service, settings.version) if settings.traces else None
+    if app.state.exporter is not None:
+        app.add_middleware(tracing.Traced, exporter=app.state.exporter)
     metrics.BUILD.labels(settings.version, settings.slot, settings.service).set(1)
     return app
 
@@ -43,6 +48,26 @@ def create(settings: Settings | None = None) -> FastAPI:
 def _headers(settings: Settings) -> tuple[tuple[bytes, bytes], ...]:
     named = {"x-served-by": settings.instance, "x-version": settings.version, "x-slot": settings.slot}
     return tuple((name.encode(), value.encode()) for name, value in named.items() if value)
+
+
+def _listener(parts: Parts) -> events.Listener | None:
+    """Who keeps a copy of what users are called hears of their changes."""
+    settings = parts.settings
+    if settings.service not in {"all", "booking"}:
+        return None
+    me = f"{settings.instance}-{os.getpid()}"
+    return events.Listener(settings.redis_sessions_url, events.USER_UPDATED, "booking", me, events.remember_user(parts))
+
+
+def _beside(app: FastAPI, parts: Parts, listener: events.Listener | None) -> Iterator[Coroutine[Any, Any, None]]:
+    """What a process does beside its requests, for as long as it lives."""
+    if parts.settings.service in {"all", "user"}:
+        yield upkeep.forever(parts)
+        yield events.keep_sending(parts)
+    if listener is not None:
+        yield listener.forever()
+    if app.state.exporter is not None:
+        yield app.state.exporter.forever()
 
 
 @contextlib.asynccontextmanager
@@ -54,11 +79,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await catalog.warm(parts)
         except Exception as error:  # noqa: BLE001 - a cold cache is no reason not to start
             log.warning("the cache starts cold: %s", error)
-    keeping = asyncio.create_task(upkeep.forever(parts)) if app.state.settings.service in {"all", "user"} else None
+    listener = _listener(parts)
+    beside = [asyncio.create_task(one) for one in _beside(app, parts, listener)]
     yield
-    if keeping is not None:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+    for one in beside:
+        one.cancel()
+    await asyncio.gather(*beside, return_exceptions=True)
+    if listener is not None:
+        await listener.close()
     await parts.database.close()
     await parts.cache_store.close()
     await parts.session_store.close()

@@ -42,6 +42,7 @@ class Settings:
     jwt_secret: str
     razorpay_key_id: str
     razorpay_key_secret: str
+    traces: str = ""
 
 
 class SettingsError(ValueError):
@@ -112,6 +113,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         jwt_secret=source.secret("JWT_SECRET"),
         razorpay_key_id=source.secret("RAZORPAY_KEY_ID") if pays else "",
         razorpay_key_secret=source.secret("RAZORPAY_KEY_SECRET") if pays else "",
+        traces=source.text("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
     )
     if source.problems:
         raise SettingsError("; ".join(source.problems))

@@ -8,7 +8,6 @@ import typer
 
 from commands import cost_checks, cost_decide, options
 
-Book = Annotated[str, typer.Option("--book", envvar="CMCTL_BOOK", help="Price book: seed, list-2026-11, or the path of your own.")]
 Users = Annotated[int | None, typer.Option("--users", "-u", help="Registered users; by default the phase's target.")]
 Prometheus = Annotated[
     str | None,
@@ -27,7 +26,7 @@ def cost(
     phase: options.MaybePhase = None,
     env: options.Env = "local",
     platform: options.Platform = "codementee",
-    book: Book = "seed",
+    book: options.Book = "seed",
     users: Users = None,
     currency: Annotated[str | None, typer.Option("--currency", help="Currency of the totals, e.g. INR; by default the book's.")] = None,
     per_user: Annotated[

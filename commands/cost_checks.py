@@ -9,7 +9,6 @@ import typer
 
 from commands import options
 
-Book = Annotated[str, typer.Option("--book", envvar="CMCTL_BOOK", help="Price book: seed, list-2026-11, or the path of your own.")]
 Junit = Annotated[Path | None, typer.Option("--junit", help="Also write JUnit XML to this file.")]
 
 prices = typer.Typer(help="Price books: how old, what differs, read anew.", no_args_is_help=True)
@@ -21,7 +20,7 @@ def gate(
     before: Annotated[int | None, typer.Option("--before", help="The phase that is deployed now, for limits on the increase.")] = None,
     platform: options.Platform = "codementee",
     env: options.Env = "local",
-    book: Book = "seed",
+    book: options.Book = "seed",
     junit: Junit = None,
     comment: Annotated[Path | None, typer.Option("--comment", help="Also write one Markdown comment to this file.")] = None,
     as_json: options.Json = False,
@@ -50,7 +49,7 @@ def bill(
     phase: options.Phase,
     platform: options.Platform = "codementee",
     env: options.Env = "local",
-    book: Book = "list-2026-11",
+    book: options.Book = "list-2026-11",
     as_json: options.Json = False,
 ) -> None:
     """Compare a bill with the estimate: how much of the difference is price, how much quantity, how much nobody can tell."""
@@ -64,7 +63,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="The CSV file to write.")],
     platform: options.Platform = "codementee",
     env: options.Env = "local",
-    book: Book = "seed",
+    book: options.Book = "seed",
 ) -> None:
     """Write the estimate in FOCUS 1.2 columns, every row marked as an estimate."""
     from commands import cost_checks_view as view
@@ -91,7 +90,7 @@ def diff(before: str = typer.Argument("seed"), after: str = typer.Argument("list
 @prices.command()
 def refresh(
     vendor: Annotated[str, typer.Argument(help="hetzner, digitalocean, hostinger, aws or azure.")],
-    book: Book = "list-2026-11",
+    book: options.Book = "list-2026-11",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write what changed as a book of your own.")] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -9,7 +9,6 @@ import typer
 
 from commands import options
 
-Book = Annotated[str, typer.Option("--book", envvar="CMCTL_BOOK", help="Price book: seed, list-2026-11, or the path of your own.")]
 Growth = Annotated[float, typer.Option("--growth", help="Growth of users in percent a month.")]
 
 
@@ -17,7 +16,7 @@ def decide(
     users: Annotated[int, typer.Option("--users", "-u", help="Users now.")] = 1000,
     platform: options.Platform = "codementee",
     env: options.Env = "local",
-    book: Book = "seed",
+    book: options.Book = "seed",
     growth: Growth = 0.0,
     migration: Annotated[float, typer.Option("--migration", help="What one move costs, for going back and its payback.")] = 0.0,
     variants: Annotated[bool, typer.Option("--variants", help="Also other numbers of machines and database tiers.")] = False,
@@ -34,7 +33,7 @@ def decide(
 def curve(
     platform: options.Platform = "codementee",
     env: options.Env = "local",
-    book: Book = "seed",
+    book: options.Book = "seed",
     html: Annotated[Path | None, typer.Option("--html", help="Write a page with the curve instead.")] = None,
     variants: Annotated[bool, typer.Option("--variants", help="Also other numbers of machines and database tiers.")] = False,
 ) -> None:
@@ -44,7 +43,9 @@ def curve(
     view.curve(view.Wish(platform, env, book), html, variants=variants)
 
 
-def slo(platform: options.Platform = "codementee", env: options.Env = "local", book: Book = "seed", as_json: options.Json = False) -> None:
+def slo(
+    platform: options.Platform = "codementee", env: options.Env = "local", book: options.Book = "seed", as_json: options.Json = False
+) -> None:
     """What a minute less of downtime costs from phase to phase, with the seats that the same money buys set apart."""
     from commands import cost_decide_view as view
 
@@ -55,7 +56,7 @@ def tornado(
     phase: options.Phase,
     platform: options.Platform = "codementee",
     env: options.Env = "local",
-    book: Book = "list-2026-11",
+    book: options.Book = "list-2026-11",
     as_json: options.Json = False,
 ) -> None:
     """Which guess moves the cost of one user most."""
@@ -84,7 +85,7 @@ def needs(
 def crossover(
     usage: Annotated[str, typer.Argument(help="Id of a price by usage.")],
     plan: Annotated[str, typer.Argument(help="Id of a price that may be cheaper for more.")],
-    book: Book = "list-2026-11",
+    book: options.Book = "list-2026-11",
     as_json: options.Json = False,
 ) -> None:
     """From which usage on a plan costs no more than paying by usage."""

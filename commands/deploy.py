@@ -17,6 +17,7 @@ def preview(
     platform: options.Platform = "codementee",
     version: options.Version = None,
     check: Annotated[bool, typer.Option("--check", help="Exit 3 when something would change.")] = False,
+    image: options.Image = None,
     refresh: Refresh = False,
     as_json: options.Json = False,
 ) -> None:
@@ -26,7 +27,7 @@ def preview(
     from stacks.deployment import Wish
     from stacks.journey import look
 
-    seen = look(Wish(platform, phase, env, version), ui.say, refresh=refresh)
+    seen = look(Wish(platform, phase, env, version, tuple(image or ())), ui.say, refresh=refresh)
     if as_json:
         ui.emit("cmctl/preview/1", plan_view.document(seen))
     else:
@@ -43,6 +44,7 @@ def deploy(
     version: options.Version = None,
     canary: options.Canary = None,
     keep_warm: options.KeepWarm = None,
+    image: options.Image = None,
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
@@ -51,8 +53,8 @@ def deploy(
     from stacks.deployment import Wish
     from stacks.journey import carry_out, look
 
-    wish = Wish(platform, phase, env, version, canary_steps=parse.shares(canary), keep_warm_s=parse.seconds(keep_warm, "--keep-warm"))
-    seen = look(wish, ui.say)
+    steps, warm = parse.shares(canary), parse.seconds(keep_warm, "--keep-warm")
+    seen = look(Wish(platform, phase, env, version, tuple(image or ()), canary_steps=steps, keep_warm_s=warm), ui.say)
     if seen.changes:
         if not as_json:
             plan_view.show(seen)
@@ -78,10 +80,13 @@ def rollback(
     as_json: options.Json = False,
 ) -> None:
     """Send the traffic back to the release before: under a second while it is warm."""
-    from commands import steps_view, ui
+    from commands import on_cluster, steps_view, ui
     from stacks.way_back import flip
 
     ui.confirm(f"Roll {platform} back in {env}?", yes=yes)
+    if on_cluster.concerns(platform, phase, env):
+        on_cluster.roll_back(platform, phase, env, to, as_json=as_json)
+        return
     flipped = flip(platform, phase, env, to, steps_view.StepLines())
     # The engine loads only now: the traffic has moved.
     from commands import plan_view, progress
@@ -96,11 +101,16 @@ def rollback(
         ui.hint(f"cmctl status --env {env}")
 
 
-def status(env: options.Env = "local", platform: options.Platform = "codementee", as_json: options.Json = False) -> None:
-    """What runs: the live phase, releases and slots, containers, open operations."""
-    from commands import status_view, ui
+def status(
+    env: options.Env = "local", platform: options.Platform = "codementee", phase: options.MaybePhase = None, as_json: options.Json = False
+) -> None:
+    """What runs: the live phase, releases and slots, containers, open operations; on a cluster every service and its autoscaler."""
+    from commands import on_cluster, status_view, ui
     from stacks.standing import standing
 
+    if on_cluster.concerns(platform, phase, env):
+        on_cluster.status(platform, phase, env, as_json=as_json)
+        return
     seen = standing(platform, env)
     if as_json:
         ui.emit("cmctl/status/1", status_view.document(seen))

@@ -22,6 +22,8 @@ faults = typer.Typer(help="What happens to a host: its link, its power, its disk
 def up(
     hosts: Annotated[int, typer.Option("--hosts", help="How many; those that are on stay as they are.")] = 4,
     bare: Annotated[bool, typer.Option("--bare/--ready", help="As a provider hands them over, or with the engine running.")] = False,
+    disk_gib: Annotated[int, typer.Option("--disk-gib", help="Each host's disk; it takes what is written.")] = 12,
+    memory_mb: Annotated[int | None, typer.Option("--memory-mb", help="Each host's memory. [default: all of this machine's]")] = None,
     name: Name = "lab",
     subnet: Annotated[
         str | None, typer.Option("--subnet", help="The hosts' network, 256 private addresses. [default: 10.77.0.0/24]")
@@ -33,17 +35,20 @@ def up(
     from tools.lab import Lab
 
     lab = Lab(name, subnet, report=ui.say)
-    lab.up(hosts, bare=bare)
+    lab.up(hosts, bare=bare, disk_gib=disk_gib, memory_mb=memory_mb)
     lab_view.show(lab, as_json=as_json)
 
 
 @group.command()
-def down(name: Name = "lab") -> None:
+def down(name: Name = "lab", as_json: options.Json = False) -> None:
     """Remove the lab: hosts, disks, keys, links. Nothing stays but the cached contents of fresh disks."""
     from commands import ui
 
     _lab(name).down()
-    ui.say(f"nothing is left of the lab {name!r}")
+    if as_json:
+        ui.emit("cmctl/lab-down/1", {"name": name})
+    else:
+        ui.say(f"nothing is left of the lab {name!r}")
 
 
 @group.command()
@@ -59,39 +64,12 @@ def cut(
     host: Host,
     name: Name = "lab",
     only: Annotated[str, typer.Option("--only", help="whole, ssh (TCP 22) or peers (the other hosts, not this machine).")] = "whole",
+    as_json: options.Json = False,
 ) -> None:
     """Drop a host's packets both ways, without a word to either side."""
-    _lab(name).cut(host, only)
-
-
-@faults.command()
-def restore(host: Host, name: Name = "lab") -> None:
-    """The link as it was: not cut and not slow."""
-    _lab(name).restore(host)
-
-
-@faults.command()
-def kill(host: Host, name: Name = "lab") -> None:
-    """Take a host's power."""
-    _lab(name).kill(host)
-
-
-@faults.command()
-def boot(host: Host, name: Name = "lab") -> None:
-    """Give a host its power back: the same disk, key and address."""
-    _lab(name).boot(host)
-
-
-@faults.command()
-def fill(host: Host, name: Name = "lab", leave: Annotated[int, typer.Option("--leave-mb", help="MiB that stay free.")] = 0) -> None:
-    """Fill a host's disk until nothing can be written."""
-    _lab(name).fill(host, leave_mb=leave)
-
-
-@faults.command()
-def free(host: Host, name: Name = "lab") -> None:
-    """Give the disk its room back."""
-    _lab(name).free(host)
+    lab = _lab(name)
+    lab.cut(host, only)
+    _tell(lab, host, as_json=as_json)
 
 
 @faults.command()
@@ -100,9 +78,63 @@ def slow(
     milliseconds: Annotated[float, typer.Option("--ms", help="What a round trip takes longer.")] = 200,
     name: Name = "lab",
     only: Annotated[str, typer.Option("--only", help="whole or ssh (TCP 22).")] = "whole",
+    as_json: options.Json = False,
 ) -> None:
     """Make a host's link slow, until restore."""
-    _lab(name).slow(host, milliseconds, only)
+    lab = _lab(name)
+    lab.slow(host, milliseconds, only)
+    _tell(lab, host, as_json=as_json)
+
+
+@faults.command()
+def restore(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
+    """The link as it was: not cut and not slow."""
+    lab = _lab(name)
+    lab.restore(host)
+    _tell(lab, host, as_json=as_json)
+
+
+@faults.command()
+def kill(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
+    """Take a host's power."""
+    lab = _lab(name)
+    lab.kill(host)
+    _tell(lab, host, as_json=as_json)
+
+
+@faults.command()
+def boot(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
+    """Give a host its power back: the same disk, key and address."""
+    lab = _lab(name)
+    lab.boot(host)
+    _tell(lab, host, as_json=as_json)
+
+
+@faults.command()
+def fill(
+    host: Host,
+    name: Name = "lab",
+    leave: Annotated[int, typer.Option("--leave-mb", min=0, help="MiB that stay free.")] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Fill a host's disk until nothing can be written."""
+    lab = _lab(name)
+    lab.fill(host, leave_mb=leave)
+    _tell(lab, host, as_json=as_json)
+
+
+@faults.command()
+def free(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
+    """Give the disk its room back."""
+    lab = _lab(name)
+    lab.free(host)
+    _tell(lab, host, as_json=as_json)
+
+
+def _tell(lab: Lab, host: str, *, as_json: bool) -> None:
+    from commands import lab_view
+
+    lab_view.show_one(lab, host, as_json=as_json)
 
 
 def _lab(name: str) -> Lab:

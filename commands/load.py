@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands import options
+from commands import load_selftest, options
 
 Rate = Annotated[
     float | None, typer.Option("--rate", min=0.1, max=10_000, help="Is this many requests per second fine? One probe at that rate.")
@@ -85,4 +85,5 @@ def loadtest(
 
 
 def register(app: typer.Typer) -> None:
+    load_selftest.register(group)
     app.add_typer(group, name="loadtest")

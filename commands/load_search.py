@@ -46,16 +46,15 @@ def search(asked: load_plan.Asked, terms: Terms) -> int:
     else:
         load_view.show_search(result)
         ui.say(f"report: {files[0] if files else page}")
-        ui.hint(next_command(asked, terms, result))
+        ui.hint(next_command(asked, result))
     return result.exit_code
 
 
-def next_command(asked: load_plan.Asked, terms: Terms, result: CapacityResult) -> str:
+def next_command(asked: load_plan.Asked, result: CapacityResult) -> str:
     """A record leads to costs; no answer leads to the way to one."""
     if store.record(result) is not None:
         return f"cmctl cost --phase {asked.phase} --env {asked.environment} --per-user"
-    longer = " --allow-overload" if not terms.allow_overload else ""
-    return f"cmctl loadtest --phase {asked.phase} --env {asked.environment}{longer}"
+    return f"cmctl loadtest --phase {asked.phase} --env {asked.environment} --allow-overload"
 
 
 def last(asked: load_plan.Asked) -> CapacityResult | None:

@@ -24,3 +24,4 @@ Image = Annotated[
     list[str] | None,
     typer.Option("--image", help="NAME=REFERENCE of an image that nodes pull, by digest; may be given for each image. Kubernetes only."),
 ]
+Book = Annotated[str, typer.Option("--book", envvar="CMCTL_BOOK", help="Price book: seed, list-2026-11, or the path of your own.")]

@@ -59,7 +59,8 @@ def _figures(seen: Look) -> None:
     for risk in seen.risks:
         ui.say(f"risk: {risk}", style="yellow")
     if not seen.risks:
-        ui.say("risk: no request is hurt: the new version starts beside the old one, and one flag moves the traffic")
+        moved = "an old pod goes when a new one is ready" if seen.deployment.facts.in_cluster else "one flag moves the traffic"
+        ui.say(f"risk: no request is hurt: the new version starts beside the old one, and {moved}")
     expected = (
         "not known yet: the first time here"
         if seen.expected_s is None
@@ -77,7 +78,7 @@ def document(seen: Look) -> dict[str, Any]:
         "platform": found.loaded.platform.name, "environment": found.environment.name, "phase": found.phase.number, "version": seen.version,
         "live_phase": seen.live,
         "changes": [_change_document(layer, change) for layer, plan in seen.plans.items() for change in plan.changes],
-        "price": {"before": seen.price.before, "after": seen.price.after, "delta": str(seen.price.delta), "book": seen.price.book},
+        "price": {"before": seen.price.before, "after": seen.price.after, "delta": None if seen.price.delta is None else str(seen.price.delta), "book": seen.price.book},
         "risks": list(seen.risks), "expected_s": seen.expected_s, "plugins": seen.plugins,
         "images": {name: {"reference": one.reference, "way": one.way} for name, one in seen.deployment.images.items()},
     }  # fmt: skip

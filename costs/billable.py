@@ -19,10 +19,13 @@ FILE = Path(__file__).parent / "billable.yaml"
 
 
 class Rule(Entry):
-    """A type (`*` for anything), on condition of the properties in `when`: the components it is `billed` as, or why it is `free`."""
+    """A type (`*` for anything), on condition of the properties in `when` and that there is one at `has`: the components it is
+    `billed` as, or why it is `free`.
+    """
 
     type: str
     when: dict[str, str] = Field(default_factory=dict)
+    has: str = ""
     billed: tuple[str, ...] = ()
     free: str = ""
 
@@ -33,7 +36,8 @@ class Rule(Entry):
         return self
 
     def fits(self, kind: str, properties: Mapping[str, Any]) -> bool:
-        return fnmatchcase(kind, self.type) and all(_at(properties, path) == value for path, value in self.when.items())
+        held = not self.has or bool(_at(properties, self.has))
+        return held and fnmatchcase(kind, self.type) and all(_at(properties, path) == value for path, value in self.when.items())
 
 
 class Rules(Entry):
@@ -65,8 +69,9 @@ def uncovered(resources: Iterable[Resource], estimate: Estimate) -> list[str]:
     rules = load()
     lined = {line.component for line in estimate.lines} | {one.component for one in estimate.left_out}
     problems: list[str] = []
-    machines = 0
+    machines = gigabytes = 0
     for one in resources:
+        gigabytes += _claimed(one.properties)
         rule = billable(one.type, one.properties, rules)
         if rule is None:
             problems.append(f"{one.type} ({one.name}): {FILE.name} does not say whether it is billed")
@@ -75,10 +80,19 @@ def uncovered(resources: Iterable[Resource], estimate: Estimate) -> list[str]:
         problems += [
             f"{one.type} ({one.name}): billed as {name}, but the estimate has no line for it" for name in rule.billed if name not in lined
         ]
-    counted = sum((line.quantity.typical for line in estimate.lines if line.component == "machines"), Decimal(0))
-    if machines > counted:
-        problems.append(f"{machines} machines are created, the estimate counts {counted:f}")
+    for component, what, created in (("machines", "machines", machines), ("storage", "GB of volumes", gigabytes)):
+        lines = [line.quantity.typical for line in estimate.lines if line.component == component]
+        counted = sum(lines, Decimal(0))
+        # Without any line each resource has been named above, unless it is left out on purpose.
+        if lines and created > counted:
+            problems.append(f"{created} {what} are created, the estimate counts {counted:f}")
     return problems
+
+
+def _claimed(properties: Mapping[str, Any]) -> int:
+    """GB that a set of pods claims: its templates' sizes times its replicas."""
+    sizes = [_at(claim, "spec.resources.requests.storage") for claim in _at(properties, "spec.volumeClaimTemplates") or ()]
+    return sum(int(size.removesuffix("Gi")) for size in sizes) * int(_at(properties, "spec.replicas") or 1)
 
 
 def _at(properties: Mapping[str, Any], path: str) -> Any:

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from costs.price import Amount, Currency, Entry
 from documents import Document, fit, read
 from errors import BadInput
+from phases.load import Loaded
 
 ROOT = Path(__file__).parent / "bills"
 Group = Literal["infrastructure", "fees", "tax"]
@@ -111,17 +112,24 @@ def _unknown(sku: str, known: set[str]) -> str:
     return f"no price book knows {sku!r}" + (f" (did you mean {close[0]}?)" if close else "")
 
 
-def load(platform: str, root: Path = ROOT) -> Bought:
+def place(loaded: Loaded, root: Path = ROOT) -> Path:
+    """Where a platform's bill lies, if it has one: beside its platform.yaml, else among those that come with cmctl."""
+    beside = loaded.documents[0].path.parent / "bill.yaml"
+    return beside if beside.exists() else root / f"{loaded.platform.name}.yaml"
+
+
+def load(loaded: Loaded, root: Path = ROOT) -> Bought:
     """The bill of a platform. Raises BadInput when it has none or it is malformed."""
-    path = root / f"{platform}.yaml"
+    platform, path = loaded.platform.name, place(loaded, root)
     if not path.exists():
+        beside = loaded.documents[0].path.parent / "bill.yaml"
         raise BadInput(
             f"platform {platform} has no bill",
-            why=f"{path} does not exist",
-            hint=f"cp costs/bills/codementee.yaml costs/bills/{platform}.yaml, then fill it in",
+            why=f"neither {beside} nor {path} exists",
+            hint=f"cp {root / 'codementee.yaml'} {beside}, then fill it in",
         )
     document = read(path, provenance=False)
     bill = fit(document, Bill)
     if bill.platform != platform:
-        raise BadInput(f"{path}:{document.line(('platform',))}: platform {bill.platform!r} does not fit the file's name")
+        raise BadInput(f"{path}:{document.line(('platform',))}: platform {bill.platform!r} is not {platform!r}")
     return Bought(bill, document)

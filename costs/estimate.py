@@ -120,7 +120,7 @@ def estimate(
     phase's own figures. Raises BadInput for an unknown phase, a sku that no book knows, users below 1, currencies without a rate.
     """
     facts = loaded.phase(phase)
-    bought = bills.load(loaded.platform.name, bill_root)
+    bought = bills.load(loaded, bill_root)
     who = Users.of(facts, bought.bill.population, users)
     lines: list[Line] = []
     left_out: list[LeftOut] = []

@@ -117,11 +117,19 @@ def line_of(want: Extra, book: Book, bought: Bought, users: Users, storage_gb: i
     if price is None or not price.known:
         return replace(line, why=_why(want, book, bought, price))
     own = currency or price.currency
-    rate = convert(Money(Decimal(1), own), book.currency, book.rates)
+    rate = _rate(own, book, f"{bought.document.path}:{bought.document.line(('revenue', 'currency'))}" if currency else book.where[want.sku])
     amounts = (
         Money(_exact((monthly(price, one) or ZERO) * rate.rate), book.currency) for one in (quantity.low, quantity.typical, quantity.high)
     )
     return replace(line, amount=Span(*amounts), formula=_formula(price, quantity, own, want.each), rate=rate if rate.source else None)
+
+
+def _rate(currency: str, book: Book, where: str) -> Converted:
+    """One unit of `currency` in the book's. Raises BadInput that begins with `where` when there is no rate."""
+    try:
+        return convert(Money(Decimal(1), currency), book.currency, book.rates)
+    except BadInput as error:
+        raise BadInput(f"{where}: currency: {error.what}", why=error.why, hint=error.hint) from error
 
 
 def _exact(amount: Decimal) -> Decimal:

@@ -11,6 +11,8 @@ SYMBOLS = {"USD": "$", "EUR": "€", "INR": "₹", "GBP": "£"}
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
 SIGNIFICANT = 4
+# A decimal keeps 28 digits; beyond this many before the point there is no room for cents.
+MOST_DIGITS = 24
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def significant(amount: Decimal, digits: int = SIGNIFICANT) -> str:
 
 def cents(amount: Decimal) -> str:
     """Two places, none when they are zero. Below 1, what cents would hide is shown: 0.0155 must not read 0.02."""
+    if amount.adjusted() > MOST_DIGITS:
+        return f"{amount:,.0f}"
     rounded = amount.quantize(CENT, ROUND_HALF_EVEN)
     if abs(amount) < 1 and rounded != amount:
         return significant(amount)

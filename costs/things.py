@@ -1,4 +1,7 @@
-"""What a phase makes somebody buy: machines by role and size, the database tier, the CDN plan. Read from the facts, not from a list."""
+"""What a phase makes somebody buy: machines by role and size, the database tier, the cluster's volumes, the CDN plan.
+
+Read from the facts, not from a list.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Thing:
-    """`count` pieces of one kind. `key` is host/<role>/<memory>, database/<tier> or cdn/<plan>; `slot` is the key without its size."""
+    """`count` pieces of one kind. `key` is host/<role>/<memory>, database/<tier>, volumes/gb or cdn/<plan>; `slot` is the key without its size."""
 
     key: str
     slot: str
@@ -29,7 +32,18 @@ def of(phase: Phase, environment: Environment | None = None) -> tuple[Thing, ...
     hosts = [_host(role, phase.hosts[role], count) for role, count in counts.items() if count]
     database = Thing(f"database/{phase.database.tier}", "database", "database", f"MongoDB Atlas {phase.database.tier}", 1)
     cdn = [] if phase.cdn.plan == "none" else [Thing(f"cdn/{phase.cdn.plan}", "cdn", "edge", f"Cloudflare {phase.cdn.plan}", 1)]
-    return (*hosts, database, *cdn)
+    return (*hosts, database, *_volumes(phase, environment), *cdn)
+
+
+def _volumes(phase: Phase, environment: Environment | None) -> list[Thing]:
+    """GB that the cluster's pods claim: each replica has a volume of its own. None in a cluster whose storage is the nodes'."""
+    cluster = phase.kubernetes
+    if cluster is None or (environment is not None and environment.cluster.storage == "ephemeral"):
+        return []
+    claims = [(store.replicas, store.storage_gb) for store in cluster.stores.values()]
+    claims += [(cluster.monitoring.replicas, cluster.monitoring.storage_gb)] if cluster.monitoring else []
+    gigabytes = sum(replicas * each for replicas, each in claims)
+    return [Thing("volumes/gb", "volumes", "storage", f"Volumes of the cluster, {gigabytes} GB", gigabytes)] if gigabytes else []
 
 
 def _host(role: str, size: Size, count: int) -> Thing:

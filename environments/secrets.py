@@ -51,6 +51,19 @@ def _generated(environment: Environment, platform: str, wanted: list[str], home:
     return {name: known[name] for name in wanted}
 
 
+def restore(environment: Environment, platform: str, values: Mapping[str, str], home: Path) -> list[str]:
+    """Keep made-up secrets that were found elsewhere; what is kept already stays. Returns the names that were new."""
+    if environment.secrets.origin != "generated":
+        return []
+    path = home / "secrets" / f"{platform}-{environment.name}.json"
+    with private_files.alone(path.parent):
+        known = _kept(path, environment.name) if path.exists() else {}
+        new = {name: value for name, value in values.items() if name not in known}
+        if new:
+            private_files.write(path, json.dumps(new | known, indent=1, sort_keys=True))
+    return sorted(new)
+
+
 def _kept(path: Path, environment: str) -> dict[str, str]:
     text = private_files.read(path)
     try:

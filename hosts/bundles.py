@@ -7,6 +7,8 @@ import io
 import json
 import tarfile
 
+import yaml
+
 from errors import CmctlError
 from hosts.connection import output
 from hosts.fleet import Host
@@ -55,6 +57,13 @@ def archive(spec: ReleaseSpec, bundle: Bundle) -> bytes:
             entry.size, entry.mode = len(text.encode()), 0o644
             tar.addfile(entry, io.BytesIO(text.encode()))
     return data.getvalue()
+
+
+def images(bundle: Bundle) -> set[str]:
+    """References of the images that a host's containers run, read from its compose files."""
+    files = [text for path, text in bundle.files.items() if path.endswith("/compose.yaml")]
+    services = [service for text in files for service in (yaml.safe_load(text).get("services") or {}).values()]
+    return {str(service["image"]) for service in services}
 
 
 async def upload(host: Host, lease: Lease, spec: ReleaseSpec, release_id: str) -> None:

@@ -31,7 +31,7 @@ async def _engine(host: Host) -> None:
 
 
 async def _host(host: Host, spec: ReleaseSpec) -> list[str]:
-    return [*await _disk(host, spec), *await _images(host, spec), *await _ports(host, spec)]
+    return [*await _disk(host, spec), *await _ports(host, spec)]
 
 
 async def _disk(host: Host, spec: ReleaseSpec) -> list[str]:
@@ -48,17 +48,6 @@ async def _disk(host: Host, spec: ReleaseSpec) -> list[str]:
         if free >= needed
         else [f"{host.name}: {free} MiB free below {host.paths.folder}, {needed} MiB are needed (runbooks/disk-full.md)"]
     )
-
-
-async def _images(host: Host, spec: ReleaseSpec) -> list[str]:
-    if not spec.images:
-        return []
-    done = await host.connection.run(["docker", "image", "inspect", "--format", "{{.Id}}", *spec.images.values()])
-    if done.code == 0:
-        return []
-    missing = [line.rpartition(": ")[2] for line in done.stderr.splitlines() if "No such image" in line]
-    names = {reference: name for name, reference in spec.images.items()}
-    return [f"{host.name}: image {names.get(reference, '?')} is not there: {reference}" for reference in missing]
 
 
 async def _ports(host: Host, spec: ReleaseSpec) -> list[str]:

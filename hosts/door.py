@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from hosts import checks, observe, removal, rollback, transaction
+from hosts import checks, inspect, observe, operate, removal, rollback, transaction
+from hosts.connection import Completed
 from hosts.events import Outcome, Report, silent
 from hosts.fleet import connect
+from hosts.inspect import Line, Wanted
 from hosts.observe import Observed
+from hosts.owner import Holder
 from layout.release import ReleaseSpec, Target
 
 Value = TypeVar("Value")
@@ -40,6 +43,41 @@ def files_now(stack: str, targets: dict[str, Target]) -> dict[str, dict[str, str
 
 def remove_now(stack: str, targets: dict[str, Target], network: str, *, keep_volumes: bool = False) -> Outcome:
     return _run(removal.remove(stack, targets, network, keep_volumes=keep_volumes))
+
+
+def logs_now(stack: str, targets: dict[str, Target], wanted: Wanted, *, tail: int | None, since: str) -> list[Line]:
+    async def work() -> list[Line]:
+        return await inspect.logs(await inspect.chosen(stack, targets, wanted), tail=tail, since=since)
+
+    return _run(work())
+
+
+def exec_now(stack: str, targets: dict[str, Target], wanted: Wanted, command: Sequence[str], timeout_s: float) -> Completed:
+    async def work() -> Completed:
+        return await inspect.run((await inspect.chosen(stack, targets, wanted))[0], command, timeout_s)
+
+    return _run(work())
+
+
+def stand_now(stack: str, targets: dict[str, Target], balancers: Sequence[str], flag: str, *, on: bool) -> bool:
+    return _run(operate.stand(stack, targets, balancers, flag, on=on))
+
+
+def standing_now(stack: str, targets: dict[str, Target], balancers: Sequence[str]) -> tuple[str, ...]:
+    return _run(operate.standing(stack, targets, balancers))
+
+
+def holders_now(stack: str, targets: dict[str, Target]) -> dict[str, Holder]:
+    return _run(operate.holders(stack, targets))
+
+
+def unlock_now(stack: str, targets: dict[str, Target]) -> list[str]:
+    return _run(operate.unlock(stack, targets))
+
+
+def settled_now(stack: str, targets: dict[str, Target]) -> ReleaseSpec | None:
+    """The release that serves, as it was deployed; None where nothing has settled."""
+    return _run(rollback.settled(stack, targets))
 
 
 def facts_now(name: str, target: Target) -> dict[str, str]:

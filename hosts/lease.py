@@ -114,6 +114,13 @@ async def _acquire(host: Host, token: str, operation: str, dead: str = "") -> st
     )  # fmt: skip
 
 
+async def take_over(host: Host, holder: Holder) -> None:
+    """End a holder's lease whether it lives or not: the fence grows, so that its late steps are refused."""
+    token = uuid.uuid4().hex
+    await _acquire(host, token, "taking a lock over", dead=holder.token)
+    await _extend(host, token, 0)
+
+
 async def _extend(host: Host, token: str, ttl_s: int) -> None:
     """A host that does not answer is no failure here: its lease ends by itself, and every step that changes it is fenced."""
     with contextlib.suppress(CmctlError):

@@ -35,6 +35,13 @@ async def rollback(stack: str, targets: dict[str, Target], to: str | None, repor
     return await apply(spec, report), spec
 
 
+async def settled(stack: str, targets: Mapping[str, Target]) -> ReleaseSpec | None:
+    """The release that the fleet's books say serves, as it was deployed; None where nothing has settled."""
+    hosts = connect(stack, targets)
+    known = [one for one in (await each(hosts, states.load)).values() if one is not None]
+    return await _stored(hosts, known[0].release, targets) if known else None
+
+
 async def _books(hosts: Mapping[str, Host]) -> State:
     """What the fleet's books say; a host that is new, or was replaced, has none."""
     known = [one for one in (await each(hosts, states.load)).values() if one is not None]

@@ -11,7 +11,7 @@ import contextlib
 import re
 import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncssh
 
@@ -91,6 +91,22 @@ class SshConnection:
         if done.code:
             raise CmctlError(f"{path} cannot be read on {self.name}", why=done.stderr.strip())
         return done.stdout
+
+    @contextlib.asynccontextmanager
+    async def offered(self, serve: Callable[[Any, Any], Awaitable[None]]) -> AsyncIterator[int]:
+        """A port of the host's own loopback; whoever connects to it there is served here, over this connection."""
+        connection = await self._way().opened()
+        try:
+            listener = await connection.start_server(lambda _host, _port: serve, "127.0.0.1", 0)
+        except asyncssh.ChannelListenError as error:
+            raise Unreachable(
+                f"{self.name}: sshd does not let a port be offered", why=str(error),
+                hint="in its sshd_config: AllowTcpForwarding yes (or remote), then systemctl reload ssh",
+            ) from error  # fmt: skip
+        try:
+            yield listener.get_port()
+        finally:
+            listener.close()
 
     async def _start(self, way: Link, argv: Sequence[str]) -> asyncssh.SSHClientProcess[bytes]:
         connection = await way.opened()

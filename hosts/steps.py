@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping
 
 from errors import CmctlError
-from hosts import bundles, checks, containers, detached, flags
+from hosts import bundles, checks, containers, detached, flags, transfer
 from hosts import watch as watching
 from hosts.connection import output
+from hosts.events import StepEvent
 from hosts.fleet import Host, each
 from hosts.recovery import finish
 from hosts.run import Run, entry
@@ -29,7 +30,16 @@ NGINX_TEST = ("nginx", "-t", "-q", "-e", "/dev/stderr", "-c", "/etc/cmctl/nginx/
 
 async def check(run: Run) -> str:
     await checks.check(run.hosts, run.spec)
-    return "disk, engine, images and ports are as needed"
+    return "disk, engine and ports are as needed"
+
+
+async def images(run: Run) -> str:
+    """Every host has the images that its containers run; what is missing comes from a registry or from this machine."""
+    wanted = {name: bundles.images(bundle) for name, bundle in run.spec.bundles.items()}
+    sent = await transfer.images(run.hosts, wanted, lambda text: run.report(StepEvent("images", 0, 0, "note", text)))
+    some = {name: one for name, one in sent.items() if one.layers}
+    parts = [f"{name} {one.layers} layers, {one.bytes / 1e6:.1f} MB in {one.seconds:.1f} s" for name, one in some.items()]
+    return "; ".join(parts) or "all there"
 
 
 async def upload(run: Run) -> str:

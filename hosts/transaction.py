@@ -34,7 +34,7 @@ Step = tuple[str, Callable[[Run], Awaitable[str]]]
 
 def steps_of(run: Run) -> list[Step]:
     """The steps of a deploy, in order."""
-    found: list[Step] = [("check", steps.check), ("upload", steps.upload)]
+    found: list[Step] = [("check", steps.check), ("images", steps.images), ("upload", steps.upload)]
     if run.base:
         found += [("validate", steps.validate), ("base", steps.base)]
     if run.slotted:

@@ -29,6 +29,11 @@ class Image:
     base: str = ""
     needs: tuple[str, ...] = ()
 
+    @property
+    def is_platforms(self) -> bool:
+        """Whether it is the platform's own program, whose version a release names."""
+        return bool({"app", "pages"} & set(self.needs))
+
 
 CATALOGUE = {
     image.name: image

@@ -7,8 +7,6 @@ fails, 7 the target cannot be reached.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
 import signal
 import sys
@@ -29,10 +27,8 @@ from loadtests.audience import Audience, size_for
 from loadtests.load import Load
 from loadtests.locustfile import Visitor
 from loadtests.plan import Plan, Probe
+from loadtests.priority import be_on_time
 from loadtests.wire import Wire, context_factory, pin, reach
-
-# The lowest real-time priority.
-PRIORITY = 1
 
 
 def say(event: BaseModel) -> None:
@@ -115,14 +111,6 @@ def client(plan: Plan) -> Wire:
     }  # fmt: skip
     visitor = type("PlannedVisitor", (Visitor,), settings)(Environment())
     return Wire(visitor.client.client.clientpool.get_client(URL(plan.target.url)))
-
-
-def be_on_time() -> None:
-    """Run ahead of others where this user may: containers are groups of their own to the scheduler, so a nice value would not
-    help against them (measured on two cores beside a loaded phase 2: requests left 20 ms late at the 99th percentile, with this 1 ms).
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
 
 
 def _unreachable(plan: Plan, kind: str) -> str:

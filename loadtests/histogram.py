@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 from hdrh.histogram import HdrHistogram
 
 LOWEST_US = 1
 HIGHEST_US = 600_000_000
 DIGITS = 3
+# Three digits need 2,048 steps in each power of two: longer values lose their last bits.
+STEP_BITS = 11
 
 
 def empty() -> HdrHistogram:
@@ -18,8 +21,15 @@ def empty() -> HdrHistogram:
 def of(values_us: Iterable[float]) -> HdrHistogram:
     """The histogram of latencies in microseconds; longer ones than ten minutes count as ten minutes."""
     histogram = empty()
-    for value in values_us:
-        histogram.record_value(min(max(int(value), LOWEST_US), HIGHEST_US))
+    values = np.clip(np.fromiter(values_us, dtype=np.float64).astype(np.int64), LOWEST_US, HIGHEST_US)
+    if not values.size:
+        return histogram
+    lost = np.maximum(0, np.frexp(values)[1] - STEP_BITS)
+    steps, counts = np.unique(values >> lost << lost, return_counts=True)
+    # Recorded one by one, a hundred thousand values take seconds; the extremes stay as they are.
+    steps[0], steps[-1] = values.min(), values.max()
+    for step, count in zip(steps.tolist(), counts.tolist(), strict=True):
+        histogram.record_value(step, count)
     return histogram
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from loadtests import histogram
 from loadtests.plan import Probe
@@ -72,70 +74,91 @@ class Recorder:
         """
         start = self.probe.warmup_s if ended > self.probe.warmup_s else 0.0
         end = min(self.probe.warmup_s + self.probe.seconds, ended)
-        rows = [row for row, due in enumerate(self.due) if start <= due < end]
-        seconds = end - start
-        answered = sum(1 for row in range(len(self)) if self.good[row] and start <= self.due[row] + self.took[row] < end)
+        seconds, everything = end - start, Rows.of(self)
+        rows = everything.only((everything.due >= start) & (everything.due < end))
+        done = everything.due + everything.took
+        answered = int(np.count_nonzero(everything.good & (start <= done) & (done < end)))
         return Measured(
             probe=self.probe, limits_ms=self.limits_ms, seconds=round(seconds, 3), stopped=stopped,
             offered_rps=_rate(len(rows), seconds), achieved_rps=_rate(answered, seconds),
-            requests=len(rows), failed=self._failed(rows), late=self._late(rows),
-            limited=sum(1 for row in rows if self.outcome[row] == LIMITED),
-            unanswered=sum(1 for row in rows if self.outcome[row] == UNANSWERED),
-            statuses=self._statuses(rows), latency=self._latency(rows), service=self._latency(rows, from_due=False),
-            in_flight=round(sum(self.took[row] for row in rows) / seconds, 3) if seconds else 0.0,
+            requests=len(rows), failed=rows.failed(), late=rows.late(self.limits_ms),
+            limited=rows.count(LIMITED), unanswered=rows.count(UNANSWERED), statuses=rows.statuses(),
+            latency=rows.latency(), service=rows.latency(from_due=False),
+            in_flight=round(float(rows.took.sum()) / seconds, 3) if seconds else 0.0,
             endpoints=tuple(self._endpoints(rows)), blocks=tuple(self._blocks(rows, start, end)),
             generator=self._generator(costs, rows, start, end),
         )  # fmt: skip
 
-    def _is_late(self, row: int, limit_ms: float) -> bool:
-        return not self.good[row] or self.took[row] * 1000 > limit_ms
-
-    def _late(self, rows: Sequence[int]) -> tuple[int, ...]:
-        return tuple(sum(1 for row in rows if self._is_late(row, limit)) for limit in self.limits_ms)
-
-    def _failed(self, rows: Iterable[int]) -> int:
-        return sum(1 for row in rows if not self.good[row])
-
-    def _statuses(self, rows: Iterable[int]) -> dict[str, int]:
-        return {word(outcome): count for outcome, count in sorted(Counter(self.outcome[row] for row in rows).items(), reverse=True)}
-
-    def _latency(self, rows: Iterable[int], *, from_due: bool = True) -> Latency | None:
-        """Of good answers and of those that never came: an error that comes fast is no fast answer."""
-        counted = [row for row in rows if self.good[row] or self.outcome[row] == UNANSWERED]
-        return latency((self.took[row] - (0.0 if from_due else self.lag[row])) * 1e6 for row in counted)
-
-    def _endpoints(self, rows: Sequence[int]) -> Iterable[Endpoint]:
-        by_step: dict[int, list[int]] = {}
-        for row in rows:
-            by_step.setdefault(self.where[row], []).append(row)
-        for index, mine in sorted(by_step.items()):
-            step = self.endpoints[index]
+    def _endpoints(self, rows: Rows) -> Iterable[Endpoint]:
+        for index in np.unique(rows.where).tolist():
+            step, mine = self.endpoints[index], rows.only(rows.where == index)
             yield Endpoint(
-                name=step.name, method=step.method, path=step.path, requests=len(mine), failed=self._failed(mine),
-                late=self._late(mine), statuses=self._statuses(mine), latency=self._latency(mine),
+                name=step.name, method=step.method, path=step.path, requests=len(mine), failed=mine.failed(),
+                late=mine.late(self.limits_ms), statuses=mine.statuses(), latency=mine.latency(),
             )  # fmt: skip
 
-    def _blocks(self, rows: Sequence[int], start: float, end: float) -> Iterable[Block]:
-        by_second: list[list[int]] = [[] for _ in range(max(0, round(end - start)))]
-        for row in rows:
-            second = int(self.due[row] - start)
-            if second < len(by_second):
-                by_second[second].append(row)
-        for mine in by_second:
-            yield Block(requests=len(mine), failed=self._failed(mine), late=self._late(mine))
+    def _blocks(self, rows: Rows, start: float, end: float) -> Iterable[Block]:
+        seconds = (rows.due - start).astype(np.int64)
+        for second in range(max(0, round(end - start))):
+            mine = rows.only(seconds == second)
+            yield Block(requests=len(mine), failed=mine.failed(), late=mine.late(self.limits_ms))
 
-    def _generator(self, costs: Costs, rows: Sequence[int], start: float, end: float) -> Generator:
-        scheduled = self.probe.kind == "open" and bool(rows)
-        in_time = sum(1 for row in rows if self.due[row] + self.lag[row] < end)
+    def _generator(self, costs: Costs, rows: Rows, start: float, end: float) -> Generator:
+        scheduled = self.probe.kind == "open" and bool(len(rows))
+        started = rows.due + rows.lag
         return Generator(
             client_addresses=costs.client_addresses,
-            start_lag_p99_ms=_p99_ms([self.lag[row] for row in rows]) if scheduled else None,
-            achieved_ratio=round(in_time / len(rows), 5) if scheduled else None,
-            loop_lag_p99_ms=_p99_ms(costs.loop_lags_s),
-            dispersion=dispersion([self.due[row] + self.lag[row] for row in rows], start, end) if scheduled else None,
+            start_lag_p99_ms=_p99_ms(rows.lag) if scheduled else None,
+            achieved_ratio=round(int(np.count_nonzero(started < end)) / len(rows), 5) if scheduled else None,
+            loop_lag_p99_ms=_p99_ms(np.array(costs.loop_lags_s)),
+            dispersion=dispersion(started.tolist(), start, end) if scheduled else None,
             cpu_seconds=round(costs.cpu_s, 3), cpu_share=round(costs.cpu_s / costs.wall_s, 4) if costs.wall_s else 0.0,
             requests_per_cpu_second=round(len(self) / costs.cpu_s, 1) if costs.cpu_s else 0.0,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some of the requests, as columns of equal length."""
+
+    where: NDArray[np.int64]
+    due: NDArray[np.float64]
+    lag: NDArray[np.float64]
+    took: NDArray[np.float64]
+    outcome: NDArray[np.int64]
+    good: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, record: Recorder) -> Rows:
+        return cls(
+            np.array(record.where, dtype=np.int64), np.array(record.due), np.array(record.lag), np.array(record.took),
+            np.array(record.outcome, dtype=np.int64), np.array(record.good, dtype=np.bool_),
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.due)
+
+    def only(self, chosen: NDArray[np.bool_]) -> Rows:
+        return Rows(*(getattr(self, column)[chosen] for column in ("where", "due", "lag", "took", "outcome", "good")))
+
+    def failed(self) -> int:
+        return int(np.count_nonzero(~self.good))
+
+    def late(self, limits_ms: Iterable[float]) -> tuple[int, ...]:
+        """How many failed or took longer, for each limit."""
+        return tuple(int(np.count_nonzero(~self.good | (self.took * 1000 > limit))) for limit in limits_ms)
+
+    def count(self, outcome: int) -> int:
+        return int(np.count_nonzero(self.outcome == outcome))
+
+    def statuses(self) -> dict[str, int]:
+        found, counts = np.unique(self.outcome, return_counts=True)
+        return {word(outcome): count for outcome, count in zip(found.tolist()[::-1], counts.tolist()[::-1], strict=True)}
+
+    def latency(self, *, from_due: bool = True) -> Latency | None:
+        """Of good answers and of those that never came: an error that comes fast is no fast answer."""
+        counted = self.only(self.good | (self.outcome == UNANSWERED))
+        return latency((counted.took if from_due else counted.took - counted.lag) * 1e6)
 
 
 def word(outcome: int) -> str:
@@ -174,8 +197,8 @@ def _rate(count: int, seconds: float) -> float:
     return round(count / seconds, 3) if seconds else 0.0
 
 
-def _p99_ms(values_s: Sequence[float]) -> float:
-    if not values_s:
+def _p99_ms(values_s: NDArray[np.float64]) -> float:
+    if not len(values_s):
         return 0.0
-    ordered = sorted(values_s)
-    return round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000, 3)
+    at = min(len(values_s) - 1, int(len(values_s) * 0.99))
+    return round(float(np.partition(values_s, at)[at]) * 1000, 3)

@@ -216,9 +216,9 @@ def result(plan: Plan, profile: str, measured: Measured | None, *, interrupted: 
 
 
 @contextlib.contextmanager
-def reference(kind: str, seed: int = 1) -> Iterator[int]:
+def reference(kind: str, seed: int = 1, servers: int = selftest.SERVERS, work_s: float = selftest.WORK_S) -> Iterator[int]:
     """A service of known behaviour on a free loopback port."""
-    command = [sys.executable, "-m", "loadtests.reference", kind, "0", str(seed), str(selftest.SERVERS), str(selftest.WORK_S)]
+    command = [sys.executable, "-m", "loadtests.reference", kind, "0", str(seed), str(servers), str(work_s)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None  # noqa: S101 - asked for above
         try:
@@ -229,7 +229,7 @@ def reference(kind: str, seed: int = 1) -> Iterator[int]:
 
 def judged(expected: selftest.Expected, seed: int, profile: hunt.Profile, on_progress: OnProgress) -> selftest.Row:
     """Search the capacity of one reference service."""
-    with reference(expected.kind, seed) as port, held_up(starved=expected.starved):
+    with reference(expected.kind, seed, expected.servers, expected.work_s) as port, held_up(starved=expected.starved):
         result = capacity(selftest.plan(port, seed), on_progress, profile=profile, allow_overload=True)
     return selftest.row(expected, result)
 

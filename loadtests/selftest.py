@@ -24,6 +24,12 @@ class Expected:
     verdict: Verdict = Verdict.PASS
     by_errors: bool = False
     starved: bool = False
+    servers: int = SERVERS
+    work_s: float = WORK_S
+
+    @property
+    def name(self) -> str:
+        return "starved" if self.starved else self.kind
 
 
 SERVICES = (
@@ -81,9 +87,12 @@ def truth(expected: Expected) -> float | None:
     if expected.verdict is not Verdict.PASS:
         return None
     if expected.kind == "mmc":
-        return stations.queue_limit(SERVERS, WORK_S, LIMITS_MS[0] / 1000, 0.05)
+        return stations.queue_limit(expected.servers, expected.work_s, LIMITS_MS[0] / 1000, 0.05)
     share, limit_s = (ERROR_RATIO, None) if expected.by_errors else (0.05, LIMITS_MS[0] / 1000)
-    return stations.simulated_limit(lambda: stations.station(expected.kind, 3, SERVERS, WORK_S), SERVERS / WORK_S, share, limit_s)
+    servers, work_s = expected.servers, expected.work_s
+    # A share that is fifty times smaller takes longer to see.
+    seconds = 2000.0 if expected.by_errors else 400.0
+    return stations.simulated_limit(lambda: stations.station(expected.kind, 3, servers, work_s), servers / work_s, share, limit_s, seconds)
 
 
 def row(expected: Expected, result: CapacityResult) -> Row:

@@ -42,7 +42,7 @@ class Wish:
     """What a person asked for. `version` None means the platform file's.
 
     `canary_steps`: shares in per cent, and `keep_warm_s`, instead of the phase's own.
-    For a phase on Kubernetes: `images`, NAME=REFERENCE as typed; `canary`, the share of requests in percent for the version.
+    `images`: NAME=REFERENCE as typed, for a phase on Kubernetes.
     """
 
     platform: str
@@ -50,7 +50,6 @@ class Wish:
     environment: str
     version: str | None = None
     images: tuple[str, ...] = ()
-    canary: int | None = None
     canary_steps: tuple[int, ...] | None = None
     keep_warm_s: int | None = None
 
@@ -131,10 +130,12 @@ def _version(version: str) -> None:
 def prepare(wish: Wish, report: Report) -> Deployment:
     """Resolve secrets, certificate and images, and render. Makes local images that are not there."""
     found = facts(wish)
-    values = _secrets(found)
+    values = secrets_of(found)
     cert = _certificate(found)
     if found.in_cluster:
-        return Deployment(found, {}, {}, values, cluster.spec(found.plan, found.version, wish.images, values, cert, wish.canary, report))
+        return Deployment(
+            found, {}, {}, values, cluster.spec(found.plan, found.version, wish.images, values, cert, wish.canary_steps or (), report)
+        )
     resolved = images(found, report)
     references = {name: one.reference for name, one in resolved.items()}
     nginx = versions.nginx(references["nginx"], homes.cache()) if "nginx" in references else OLDEST
@@ -165,7 +166,8 @@ def _on_hosts(found: Facts) -> dict[str, Layout]:
     return {layer: layout for layer, layout in layouts.items() if layout.hosts}
 
 
-def _secrets(found: Facts) -> dict[str, str]:
+def secrets_of(found: Facts) -> dict[str, str]:
+    """The values of all secrets that have to be given."""
     wanted = wanted_there(found.plan) if found.in_cluster else secret_values.given(found.loaded.platform, found.environment)
     return secret_store.resolve(found.environment, found.loaded.platform.name, wanted, homes.home())
 
@@ -195,7 +197,7 @@ def rendered(wish: Wish, out: Path) -> dict[str, int]:
     found = facts(wish)
     if found.in_cluster:
         raise BadInput(f"phase {found.phase.number} has manifests, not bundles")
-    values, cert = _secrets(found), _certificate(found)
+    values, cert = secrets_of(found), _certificate(found)
     references = {name: f"catalogue:{name}" for name in image_names(found)}
     written: dict[str, int] = {}
     for layer, layout in _on_hosts(found).items():
@@ -217,7 +219,9 @@ def targets(found: Facts, layer: str) -> dict[str, Target]:
 
 def live_phase(found: Facts) -> int | None:
     """The phase that the edge sends users to; None before the first deploy, or where the edge is no host of ours."""
-    if found.in_cluster or not found.layout("edge").hosts:
+    if found.in_cluster:
+        return found.phase.number if cluster.kept(found.plan, cluster.api(found.plan)).current else None
+    if not found.layout("edge").hosts:
         return None
     seen = observed(found, ["edge"])["edge"]
     flags = [flag for one in seen.values() for flag in one.flags if flag.startswith("phase")]

@@ -12,9 +12,11 @@ from errors import BadInput, CmctlError
 from hosts import door
 from hosts.events import Outcome
 from layout import checks
-from stacks import history, operations, preflight, price, risk
+from stacks import cluster_release, history, operations, preflight, price, risk
 from stacks.deployment import Deployment, Facts, Wish, facts, live_phase, observed, prepare, targets
 from stacks.events import Event, OnEvent, Progress
+from stacks.kubernetes import cluster
+from stacks.kubernetes.spec import recorded
 from stacks.plan import Change, Plan
 from stacks.standing import standing
 from stacks.way_back import Flipped
@@ -92,10 +94,15 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
     entries = history.read(homes.home(), wish.platform, wish.environment)
     return Look(
         deployment, run, plans, live, price.change(found.loaded, live, found.phase.number, found.environment),
-        (*risk.risks(change for plan in plans.values() for change in plan.changes), *checks.promises(found.layout(found.layers[1]))),
-        history.expected_s(entries, "deploy", wish.phase, changed), operations.plugins(run),
+        (*risk.risks(change for plan in plans.values() for change in plan.changes), *_promises(found)),
+        history.expected_s(entries, "deploy", wish.phase, changed), operations.plugins(operations.needed(found, f"phase{found.phase.number}", run)),
         frozenset(refreshed),
     )  # fmt: skip
+
+
+def _promises(found: Facts) -> tuple[str, ...]:
+    """What the layout cannot keep of what the phase promises; a cluster moves its pods by itself."""
+    return () if found.in_cluster else tuple(checks.promises(found.layout(found.layers[1])))
 
 
 def _drift(deployment: Deployment, layer: str) -> list[str]:
@@ -114,7 +121,10 @@ def carry_out(seen: Look, on_event: OnEvent) -> Done:
     found = seen.deployment.facts
     heard = _Heard(on_event)
     with _recorded(found, "deploy", seen.layers) as started:
-        operations.carry_out(seen.deployment, seen.run, seen.layers, heard, refreshed=seen.refreshed)
+        if found.in_cluster:
+            heard.evidence = cluster_release.carry_out(seen.deployment, seen.run, seen.layers, heard, refreshed=seen.refreshed)
+        else:
+            operations.carry_out(seen.deployment, seen.run, seen.layers, heard, refreshed=seen.refreshed)
     return _done(found, set(seen.layers), time.monotonic() - started, heard)
 
 
@@ -131,9 +141,23 @@ class _Heard:
         self._tell(event)
 
 
+def roll_back(platform: str, phase: int, environment: str, to: str | None, report: Report, on_event: OnEvent) -> Done:
+    """The way back on a cluster: the release before is applied again, and awaited. Raises BadInput when there is none."""
+    deployment = cluster_release.back(facts(Wish(platform, phase, environment)), to)
+    found, layer, heard = deployment.facts, f"phase{phase}", _Heard(on_event)
+    with _recorded(found, "rollback", (layer,)) as started:
+        operations.carry_out(deployment, operations.settings(found, report), [layer], heard)
+    return _done(found, {layer}, time.monotonic() - started, heard)
+
+
+def in_cluster(platform: str, phase: int | None, environment: str) -> bool:
+    """Whether a phase runs on Kubernetes. Raises BadInput for unknown names."""
+    return phase is not None and facts(Wish(platform, phase, environment)).in_cluster
+
+
 def _done(found: Facts, changed: set[str], seconds: float, heard: _Heard, outcome: Outcome | None = None) -> Done:
-    layers, former = [], ""
-    for layer in found.layers:
+    layers, former = _kept(found, changed) if found.in_cluster else ([], "")
+    for layer in found.layers if not found.in_cluster else ():
         seen = observed(found, [layer])[layer]
         state = next((one.state for one in seen.values() if one.state), None)
         slotted = layer.startswith("phase")
@@ -144,6 +168,14 @@ def _done(found: Facts, changed: set[str], seconds: float, heard: _Heard, outcom
         found.loaded.platform.name, found.environment.name, found.phase.number, found.version, tuple(layers),
         names.urls(found.loaded.platform, found.environment), seconds, former, heard.evidence, outcome.moved_s if outcome else None,
     )  # fmt: skip
+
+
+def _kept(found: Facts, changed: set[str]) -> tuple[list[LayerDone], str]:
+    """Layers and the release before, as the cluster keeps them."""
+    there = cluster.kept(found.plan, cluster.api(found.plan))
+    versions = [recorded(text, found.environment)[1].version if text else "" for text in (there.current, there.former)]
+    own = f"phase{found.phase.number}"
+    return [LayerDone(layer, layer in changed, versions[0] if layer == own else "") for layer in found.layers], versions[1]
 
 
 @contextmanager
@@ -177,6 +209,8 @@ def leave(platform: str, phase: int | None, environment: str, *, everything: boo
     """The layers that a destroy would remove, users' way in first. Raises BadInput for the live phase alone, or for no choice."""
     if phase is None and not everything:
         raise BadInput("destroy what?", hint="--phase N for one phase, --all for everything")
+    if not everything and in_cluster(platform, phase, environment):
+        return [f"phase{phase}"]
     there = list(standing(platform, environment).layers)
     if phase is None or everything:
         return [
@@ -199,5 +233,7 @@ def remove(platform: str, environment: str, layers: list[str], on_event: OnEvent
         run = operations.settings(found, lambda _: None)
         with _recorded(found, "destroy", (layer,)):
             operations.destroy(found, run, [layer], on_event)
+            if found.in_cluster:
+                continue
             door.remove_now(found.stack(layer), targets(found, layer), names.network(found.loaded.platform, found.environment))
     return layers

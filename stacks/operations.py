@@ -96,15 +96,15 @@ def follow(deployment: Deployment, run: Settings, layer: str, on_event: OnEvent)
 
 def destroy(facts: Facts, run: Settings, layers: Iterable[str], on_event: OnEvent) -> list[LayerResult]:
     return [
-        LayerResult(layer, engine.destroy(Request(facts.stack(layer), _empty, _needed(facts, layer, run)), on_event)) for layer in layers
+        LayerResult(layer, engine.destroy(Request(facts.stack(layer), _empty, needed(facts, layer, run)), on_event)) for layer in layers
     ]
 
 
 def _request(deployment: Deployment, layer: str, run: Settings) -> Request:
-    return Request(deployment.facts.stack(layer), program(deployment, layer), _needed(deployment.facts, layer, run))
+    return Request(deployment.facts.stack(layer), program(deployment, layer), needed(deployment.facts, layer, run))
 
 
-def _needed(facts: Facts, layer: str, run: Settings) -> Settings:
+def needed(facts: Facts, layer: str, run: Settings) -> Settings:
     """The plugins that one layer needs."""
     return replace(run, packages=("kubernetes",)) if facts.in_cluster and layer.startswith("phase") else run
 

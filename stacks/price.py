@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from decimal import Decimal
 
-from costs import books
+from costs import bills, books
 from costs import change as changes
 from costs import estimate as estimates
 from costs.money import Money, shown
@@ -19,11 +19,14 @@ BOOK_VARIABLE, BOOK = "CMCTL_BOOK", "seed"
 
 @dataclass(frozen=True)
 class PriceChange:
-    """Monthly totals as text (`≥` where a price is unknown); `before` is empty where nothing is live. `delta` in the book's currency."""
+    """Monthly totals as text (`≥` where a price is unknown); `before` is empty where nothing is live.
+
+    `delta` is in the book's currency; None where the platform has no bill, which `after` then says.
+    """
 
     before: str
     after: str
-    delta: Decimal
+    delta: Decimal | None
     rows: tuple[tuple[str, str, str], ...]
     book: str
 
@@ -31,6 +34,9 @@ class PriceChange:
 def change(loaded: Loaded, live: int | None, phase: int, environment: Environment) -> PriceChange:
     """From the live phase to `phase`, component by component; the hosts of an environment in the cloud are counted."""
     book = books.load(os.environ.get(BOOK_VARIABLE) or BOOK)
+    if not bills.place(loaded).exists():
+        # Nobody has to write a bill before the first deploy.
+        return PriceChange("", f"not known: platform {loaded.platform.name} has no bill.yaml", None, (), book.name)
     before = estimates.estimate(loaded, live, book, environment=environment) if live is not None and live in loaded.phases else None
     return _told(changes.compare(before, estimates.estimate(loaded, phase, book, environment=environment)))
 

@@ -21,6 +21,8 @@ def risks(changes: Iterable[Change]) -> list[str]:
 
 def _of(change: Change) -> list[str]:
     found = []
+    if change.resource.kind.endswith(":StatefulSet") and any(field.keys[:2] == ("spec", "template") for field in change.fields):
+        found.append(_one_by_one(change.resource.name))
     for field in change.fields:
         path = field.keys[-1] if field.keys else ""
         if path == "base/compose.yaml":
@@ -30,6 +32,15 @@ def _of(change: Change) -> list[str]:
         elif path.startswith("base/secrets/"):
             found.append(f"{path}: the containers that read it are made anew")
     return found
+
+
+def _one_by_one(name: str) -> str:
+    """What users feel of a set whose pods are made anew, each after the one before is ready."""
+    if name.startswith("redis"):
+        return (
+            f"{name}: its pods are made anew one by one; the primary hands over first, so writes wait for about {INTERRUPTION_S['redis']} s"
+        )
+    return f"{name}: its pods are made anew one by one" + (f": about {INTERRUPTION_S['mongo']} s without it" if name == "mongo" else "")
 
 
 def _recreated(name: str) -> str:

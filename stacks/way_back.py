@@ -6,11 +6,11 @@ import dataclasses
 import time
 from dataclasses import dataclass
 
-from errors import BadInput
 from hosts import door
 from hosts.events import Outcome, Report
 from layout.release import ReleaseSpec
-from stacks.deployment import Facts, Wish, facts, live_phase, targets
+from stacks.deployment import Facts, Wish, facts, targets
+from stacks.fleet import live
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,7 @@ def flip(platform: str, phase: int | None, environment: str, to: str | None, rep
     Raises BadInput when nothing is live or there is no such release, Locked, RolledBack when it did not come up.
     """
     started = time.monotonic()
-    found = facts(Wish(platform, _live_or(platform, phase, environment), environment))
+    found = facts(Wish(platform, phase if phase is not None else live(platform, environment), environment))
     layer = f"phase{found.phase.number}"
     outcome, spec = door.rollback_now(found.stack(layer), targets(found, layer), to, report)
     return Flipped(dataclasses.replace(found, version=spec.version), layer, outcome, spec, started)
-
-
-def _live_or(platform: str, phase: int | None, environment: str) -> int:
-    if phase is not None:
-        return phase
-    live = live_phase(facts(Wish(platform, 1, environment)))
-    if live is None:
-        raise BadInput(f"no phase of {platform} is live in {environment}", hint="cmctl deploy --phase 2, or say --phase")
-    return live

@@ -37,6 +37,13 @@ def complete(layout: Layout, secrets: Mapping[str, str], host: str) -> dict[str,
     return values
 
 
+def recovered(files: Mapping[str, str]) -> dict[str, str]:
+    """Secrets by name, read back from the secret files of a bundle."""
+    found = {path.removeprefix("secrets/"): text for path, text in files.items() if path.startswith("secrets/")}
+    auth = files.get("base/secrets/redis-auth", "")
+    return found | ({REDIS_PASSWORD: auth.split()[1]} if auth else {})
+
+
 def redis_auth(secrets: Mapping[str, str]) -> str:
     return f"requirepass {secrets[REDIS_PASSWORD]}\n"
 

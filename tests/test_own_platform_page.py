@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import cli
+from costs import books
+from costs.estimate import estimate
 from environments.load import load as environment
 from layout.checks import check
 from layout.place import place
@@ -45,6 +47,12 @@ def test_phases_can_be_placed(written: Loaded, where: str) -> None:
     for phase in written.phases.values():
         for layer in ("data", "edge", f"phase{phase.number}"):
             check(place(written.platform, phase, environment(where), layer))
+
+
+def test_its_bill_is_read(written: Loaded) -> None:
+    """The page's bill names everything that the page's phase makes one buy."""
+    one = estimate(written, 1, books.load("seed"))
+    assert (str(one.total), one.unknown) == ("$155", ())
 
 
 def test_its_commands_answer(written: Loaded, private_home: Path, capsys: pytest.CaptureFixture[str]) -> None:

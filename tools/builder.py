@@ -84,9 +84,10 @@ def build(family: Family, cache: Path, report: Report) -> Path:
     return target
 
 
-def go_needed(root: Path = ROOT) -> str:
-    """The newest `go` line of the wrapper modules, e.g. "1.26.0"."""
-    lines = [line.split()[1] for path in root.glob("*/go.mod") for line in path.read_text().splitlines() if line.startswith("go ")]
+def go_needed(root: Path = ROOT, *names: str) -> str:
+    """The newest `go` line of the wrapper modules, or of those named, e.g. "1.26.0"."""
+    modules = [root / name / "go.mod" for name in names] or root.glob("*/go.mod")
+    lines = [line.split()[1] for path in modules for line in path.read_text().splitlines() if line.startswith("go ")]
     return max(lines, key=numbers)
 
 
@@ -110,7 +111,7 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def _need_go(family: Family) -> None:
-    found, wanted = go_version(), go_needed(family.root)
+    found, wanted = go_version(), go_needed(family.root, family.name)
     if found is None or numbers(found) < numbers(wanted):
         why = "Go is not installed" if found is None else f"Go {found} is older than {wanted}"
         hint = f"install Go {wanted} or newer (go.dev/dl), then run the same command"

@@ -13,7 +13,7 @@ from environments.home import cache
 from images.base import debian_tag
 from images.registry import answers
 from tools import container_engine
-from tools.builder import go_needed, installed, numbers
+from tools.builder import ROOT, go_needed, installed, numbers
 from tools.lab import needs
 from tools.machine import Machine, ThisMachine
 from tools.toolchain import FERRETDB, pulumi_family
@@ -133,7 +133,7 @@ def _ferretdb() -> Tool:
 
 
 def _go(machine: Machine) -> Tool:
-    wanted = go_needed()
+    wanted = go_needed(ROOT, "pulumi", "ferretdb")
     found = machine.which("go")
     said = re.search(r"go(\d+(?:\.\d+)+)", machine.ask([str(found), "version"]).out) if found else None
     old = said is not None and numbers(said[1]) < numbers(wanted)

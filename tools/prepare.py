@@ -1,11 +1,16 @@
-"""`make live`: what the live suites need is brought here first, so that no suite's time contains it."""
+"""`make live`: what the live suites need is brought here first, so that no suite's time contains it.
+
+`python -m tools.prepare cluster` brings the lab cluster's programs instead, for `make live-cluster`.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from errors import CmctlError
 from tools import toolchain
+from tools.cluster import family
 from tools.container_engine import install_and_start
 from tools.lab import layers, needs
 from tools.machine import ThisMachine
@@ -23,13 +28,16 @@ def bring_lab() -> None:
         say(f"lab: {layers.make(say).folder}")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """The exit code: 0, or that of the error that is told."""
     try:
         install_and_start(say)
+        if "cluster" in arguments:
+            say(f"kubernetes: {family.programs(say).binary}")
         for program in (toolchain.pulumi(say), toolchain.ferretdb(say)):
             say(f"{program.name}: {program}")
-        bring_lab()
+        if not arguments:
+            bring_lab()
     except CmctlError as error:
         say(str(error))
         return error.exit_code
@@ -37,4 +45,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

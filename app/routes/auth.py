@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 from pymongo.errors import DuplicateKeyError
 
-from app import metrics, passwords
+from app import events, metrics, passwords
 from app.parts import PartsOf, SessionOf, new_id, now
 
 router = APIRouter()
@@ -93,4 +93,5 @@ async def change(user_id: str, body: Profile, session: SessionOf, parts: PartsOf
     user = await parts.database.write.users.find_one({"id": user_id}, {"_id": 0})
     if user is None:
         raise HTTPException(404, "no such user")
+    await events.tell(parts, events.USER_UPDATED, {"user_id": user_id, "name": user["name"], "changed_at": now()})
     return public(user)

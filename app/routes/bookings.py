@@ -55,7 +55,11 @@ async def one(booking_id: str, session: SessionOf, parts: PartsOf) -> dict[str, 
 
 @router.get("/api/admin/booking-requests")
 async def every(_: AdminOf, parts: PartsOf, skip: Skip = 0, limit: Limit = 50, status: str | None = None) -> list[dict[str, Any]]:
-    return await page(parts.database.write.booking_requests, {"status": status} if status else {}, skip, limit)
+    """Bookings, each with the mentee's name where this service has heard of it (see app.events)."""
+    rows = await page(parts.database.write.booking_requests, {"status": status} if status else {}, skip, limit)
+    wanted = {"id": {"$in": sorted({row["mentee_id"] for row in rows})}}
+    names = {row["id"]: row["name"] async for row in parts.database.read.mentees.find(wanted, {"_id": 0, "id": 1, "name": 1})}
+    return [{**row, "mentee_name": names[row["mentee_id"]]} if row["mentee_id"] in names else row for row in rows]
 
 
 @router.post("/api/admin/confirm-booking")

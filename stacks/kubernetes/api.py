@@ -153,7 +153,7 @@ def _document(data: bytes) -> Document:
     try:
         found = json.loads(data)
     except ValueError:
-        return {"message": data.decode(errors="replace").strip()[:500]}
+        return {"message": data.decode(errors="replace").strip()}
     return found if isinstance(found, dict) else {"items": found}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 from environments import home as homes
 from environments.certificates import Certificate
 from environments.model import Environment
-from errors import BadInput
 from layout.kubernetes import ClusterPlan
 from stacks.kubernetes import checks, images, kubeconfig
 from stacks.kubernetes.api import Api
@@ -53,30 +53,23 @@ def spec(
     by_hand: Iterable[str],
     secrets: Mapping[str, str],
     cert: Certificate,
-    canary: int | None,
+    steps: tuple[int, ...],
     report: Report,
 ) -> ClusterSpec:
     """The spec that a deploy applies. Raises what the checks of the cluster raise, before anything is pushed or applied."""
     given = images.given(by_hand, plan)
     door = api(plan)
     checks.check(plan, door)
-    release = Release(version, images.pushed(plan, version, given, report))
-    return combined(plan, release, kept(plan, door), secrets, cert, canary)
-
-
-def combined(
-    plan: ClusterPlan, release: Release, there: Kept, secrets: Mapping[str, str], cert: Certificate, canary: int | None
-) -> ClusterSpec:
-    """With a share for the canary the release that serves stays as it is, and the new one runs beside it."""
-    beside = None
-    if canary is not None:
-        if not there.current:
-            raise BadInput("a canary runs beside a release, and there is none", hint="deploy without --canary first")
-        beside, release = Canary(release, canary), recorded(there.current, plan.environment)[1]
-    wanted = ClusterSpec(plan, release, access(plan), secrets, cert.chain, cert.key, beside)
+    release, there = Release(version, images.pushed(plan, version, given, report)), kept(plan, door)
+    wanted = ClusterSpec(plan, release, access(plan), secrets, cert.chain, cert.key)
     same = record(wanted) == there.current
-    former = there.former if same else there.current
-    return ClusterSpec(plan, release, access(plan), secrets, cert.chain, cert.key, beside, former)
+    return dataclasses.replace(wanted, former=there.former if same else there.current, steps=() if same or not there.current else steps)
+
+
+def beside(spec: ClusterSpec, there: Kept, percent: int) -> ClusterSpec:
+    """One step of a canary: the release that serves stays as it is, and the new one gets `percent` of the requests."""
+    plan, release = recorded(there.current, spec.plan.environment)
+    return dataclasses.replace(spec, plan=plan, release=release, canary=Canary(spec.release, percent), former=there.former, steps=())
 
 
 def back(text: str, environment: Environment, secrets: Mapping[str, str], cert: Certificate, former: str) -> ClusterSpec:

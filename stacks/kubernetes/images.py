@@ -45,10 +45,11 @@ def planned(plan: ClusterPlan, version: str, by_hand: Mapping[str, str]) -> dict
 
 def _planned(environment: Environment, platform: str, name: str, version: str) -> str:
     registry, image = environment.cluster.registry, CATALOGUE[name]
+    tag = version if image.is_platforms else (image.upstream or image.base).partition("@")[0].rpartition(":")[2]
     if not registry:
-        return f"localhost/{platform}/{name}:{version}"
+        return f"localhost/{platform}/{name}:{tag}"
     # The published image has a digest, so it is what it was; ours gets one when it is pushed.
-    return image.upstream or f"{registry}/{name}:{version}"
+    return image.upstream or f"{registry}/{name}:{tag}"
 
 
 def pushed(plan: ClusterPlan, version: str, by_hand: Mapping[str, str], report: Report) -> dict[str, str]:

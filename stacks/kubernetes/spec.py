@@ -43,7 +43,9 @@ class Access:
 
 @dataclass(frozen=True)
 class ClusterSpec:
-    """`secrets`: every name that `wanted` asks for. `former`: the record of the release before, for the way back."""
+    """`secrets`: every name that `wanted` asks for. `former`: the record of the release before, for the way back. `steps`: shares
+    in percent that the release gets beside the one before, until it gets all.
+    """
 
     plan: ClusterPlan
     release: Release
@@ -53,6 +55,7 @@ class ClusterSpec:
     key: str = field(default="", repr=False)
     canary: Canary | None = None
     former: str = ""
+    steps: tuple[int, ...] = ()
 
     @property
     def namespace(self) -> str:

@@ -43,7 +43,9 @@ def account(scope: Scope, name: str) -> ServiceAccount:
 def config(scope: Scope, name: str, values: Mapping[str, str]) -> ConfigMap:
     """Settings under a name that carries their hash: pods of the version before keep theirs until they are gone."""
     named = f"{name}-{fingerprint(values)}"
-    return ConfigMap(f"{name}-config", metadata=scope.meta(named), data=dict(values), immutable=True, opts=scope.after())
+    # The name in the program has the hash too: the old one is then deleted at the end of an update that went well, never replaced,
+    # so that a way back finds it as it was.
+    return ConfigMap(named, metadata=scope.meta(named), data=dict(values), immutable=True, opts=scope.after())
 
 
 def services(scope: Scope, workload: Workload) -> None:
@@ -150,7 +152,7 @@ def _job(scope: Scope, job: Job) -> KubernetesJob:
     )  # fmt: skip
     template = PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=scope.pod_labels(name)), spec=pod)
     return KubernetesJob(
-        name, metadata=scope.meta(f"{name}-{mark}", version=spec.release.version),
+        f"{name}-{mark}", metadata=scope.meta(f"{name}-{mark}", version=spec.release.version),
         spec=JobSpecArgs(template=template, backoff_limit=2, active_deadline_seconds=job.timeout_s), opts=scope.after(who, held),
     )  # fmt: skip
 

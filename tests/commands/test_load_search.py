@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,23 +22,31 @@ from loadtests.stations import station
 from tests.loadtests import imitation
 
 MACHINE = Machine(text="2 cores, 8 GB", fingerprint="0123456789ab")
+SHORT = hunt.Profile("quick", 150.0, closed_s=2.0, warmup_s=4.0, probe_s=14.0, sustain_s=14.0, fewest=4)
+
+
+@functools.cache
+def found(limits_ms: tuple[float, ...]) -> tuple[hunt.Found, tuple[Progress, ...]]:
+    """One real search of a queue with eight servers, and what was said meanwhile."""
+    service, heard = imitation.Service(imitation.plan(*limits_ms), lambda seed: station("mmc", seed), seed=11), list[Progress]()
+    done = hunt.Hunt(service.plan, SHORT, service.measure, heard.append, service.now, allow_overload=True).run()
+    return done, tuple(heard)
 
 
 @pytest.fixture
 def plans(monkeypatch: pytest.MonkeyPatch, private_home: Path) -> list[Plan]:
-    """The plans that the command made. A queue with eight servers plays the service; the search and all that follows are real."""
+    """The plans that the command made. The queue's search answers all of them; everything that follows from it is real."""
     made: list[Plan] = []
 
     def searched(plan: Plan, on_progress: run.OnProgress, **terms: object) -> CapacityResult:
         made.append(plan)
-        service = imitation.Service(plan, lambda seed: station("mmc", seed), seed=11)
-        profile, overload = terms["profile"], bool(terms["allow_overload"])
-        assert isinstance(profile, hunt.Profile)
-        found = hunt.Hunt(plan, profile, service.measure, on_progress, service.now, allow_overload=overload).run()
+        done, heard = found(plan.limits_ms)
+        for event in heard:
+            on_progress(event)
         around = conclude.Circumstances(
-            "2026-11-21T03:00:00+00:00", MACHINE, float(str(terms["registered_per_concurrent"])), service.clock, profile.name
+            "2026-11-21T03:00:00+00:00", MACHINE, float(str(terms["registered_per_concurrent"])), 100.0, "quick"
         )
-        return conclude.conclude(plan, found, around, {step.measured.probe.name: {"CPU of backend-1": 0.97} for step in found.steps})
+        return conclude.conclude(plan, done, around, {step.measured.probe.name: {"CPU of backend-1": 0.97} for step in done.steps})
 
     monkeypatch.setattr(run, "capacity", searched)
     return made

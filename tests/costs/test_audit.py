@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from costs import books, junit
@@ -15,6 +15,7 @@ from costs.audit import words
 from costs.audit.model import Audit
 from costs.audit.run import Source, as_dict, audit, read, rows
 from errors import BadInput
+from tests.costs.figures import cases
 
 DATA = Path(__file__).parent / "data"
 LIST = books.load("list-2026-11")
@@ -244,8 +245,8 @@ DOCUMENTS = st.lists(FILLED, min_size=3, max_size=40).map("\n".join)
 ANY = st.one_of(DOCUMENTS, st.text(max_size=200), st.lists(st.one_of(PIECES, st.text(max_size=4)), max_size=40).map("".join))
 
 
-@settings(max_examples=100, deadline=None)
+@cases(100)
 @given(ANY)
 def test_no_text_breaks_the_audit(text: str) -> None:
-    """Whatever the text, the audit answers. `python -m tests.costs.bench_audit` asks a hundred thousand."""
+    """Whatever the text, the audit answers. `make properties` asks a hundred thousand."""
     audit([Source("any.md", text)], LIST)

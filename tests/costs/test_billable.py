@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import pytest
 from costs import books
 from costs.billable import Resource, billable, load, uncovered
 from costs.estimate import estimate
+from environments.model import Cluster
 from errors import BadInput
-from stacks import compose_phase, data, edge
+from stacks import compose_phase, data, edge, phase3
 from tests.costs.figures import LOADED, SEED
+from tests.stacks import clusters
 from tests.stacks.specs import spec
 from tests.stacks.test_programs import environment, run
 
@@ -27,18 +31,59 @@ def sdks() -> None:
         import pulumi_mongodbatlas  # noqa: F401
 
 
-@pytest.mark.parametrize("book", ["seed", "list-2026-11"])
-def test_every_resource_of_the_stacks_has_a_line(book: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def created(number: int, monkeypatch: pytest.MonkeyPatch) -> list[Resource]:
+    """What the stacks of a phase create with everything bought: data, edge, and the phase on its hosts or in its cluster."""
+    phase, place = LOADED.phase(number), environment(cluster=Cluster(addresses=(IPv4Address("192.0.2.30"),)))
+    roles = [(role, index) for role, size in phase.hosts.items() for index in range(size.count)]
+    hosts = tuple(f"{role}-{index}" for role, index in roles)
+    own = phase3.program(clusters.spec()) if phase.runtime == "kubernetes" else compose_phase.program(spec(hosts=hosts))
+    programs = [data.program(place, phase, LOADED.platform, None), edge.program(place, phase, LOADED.platform, None), own]
+    return [Resource(*found) for program in programs for found in run(program, monkeypatch).resources]
+
+
+# Phase → a type that only its stacks create, and how many of them cost something.
+PHASES = [(0, "cmctl:index:Host"), (1, "cmctl:index:Host"), (2, "cmctl:index:Host"), (3, "kubernetes:apps/v1:StatefulSet")]
+
+
+@pytest.mark.parametrize(("number", "kind"), PHASES)
+def test_every_resource_of_the_stacks_has_a_line(number: int, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data, edge and phase programs under mocks: whatever they create is billed by a line, left out with a reason, or free with one."""
-    phase, place = LOADED.phase(2), environment()
-    programs = [
-        data.program(place, phase, LOADED.platform, None),
-        edge.program(place, phase, LOADED.platform, None),
-        compose_phase.program(spec()),
+    found = created(number, monkeypatch)
+    assert {one.type for one in found} >= {
+        kind,
+        "mongodbatlas:index/advancedCluster:AdvancedCluster",
+        "cloudflare:index/dnsRecord:DnsRecord",
+    }
+    for book in ("seed", "list-2026-11"):
+        assert uncovered(found, estimate(LOADED, number, books.load(book))) == []
+
+
+@pytest.mark.parametrize(("number", "kind"), PHASES)
+def test_no_line_can_be_forgotten(number: int, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taking any component out of the estimate that the stacks are billed as is noticed."""
+    found, one = created(number, monkeypatch), estimate(LOADED, number, books.load("list-2026-11"))
+    billed = {name for resource in found for rule in [billable(resource.type, resource.properties)] if rule for name in rule.billed}
+    assert billed >= {"database", "storage" if number == 3 else "machines"}
+    for name in billed:
+        without = replace(one, lines=tuple(line for line in one.lines if line.component != name))
+        assert any(f"billed as {name}" in problem for problem in uncovered(found, without))
+
+
+def test_the_volumes_of_the_cluster_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The GB that the sets of pods claim are the GB of the line: three replicas of 8 and of 2, two of 20; a larger claim is noticed."""
+    found, one = created(3, monkeypatch), estimate(LOADED, 3, books.load("list-2026-11"))
+    (line,) = [line for line in one.lines if line.component == "storage"]
+    assert (line.quantity.typical, line.amount and str(line.amount.typical)) == (70, "$7")
+    claims = {"spec": {"replicas": 1, "volumeClaimTemplates": [{"spec": {"resources": {"requests": {"storage": "5Gi"}}}}]}}
+    assert uncovered([*found, Resource("kubernetes:apps/v1:StatefulSet", "more", claims)], one) == [
+        "75 GB of volumes are created, the estimate counts 70"
     ]
-    created = [Resource(*found) for program in programs for found in run(program, monkeypatch).resources]
-    assert {one.type for one in created} >= {"cmctl:index:Host", "mongodbatlas:index/advancedCluster:AdvancedCluster"}
-    assert uncovered(created, estimate(LOADED, 2, books.load(book))) == []
+
+
+def test_a_cluster_without_volumes_pays_for_none() -> None:
+    """Where the pods keep their data on the nodes, no volume is bought."""
+    ephemeral = clusters.environment(cluster=Cluster(storage="ephemeral"))
+    assert "storage" not in {line.component for line in estimate(LOADED, 3, books.load("list-2026-11"), environment=ephemeral).lines}
 
 
 def test_a_forgotten_resource_is_found() -> None:

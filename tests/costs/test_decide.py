@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from costs import books, variants
@@ -14,7 +14,7 @@ from costs.curves import Option, Piece, envelope, flat
 from costs.decide import break_evens, decide, hysteresis, marginal, of_phases
 from costs.money import Money, shown, shown_unit
 from errors import BadInput
-from tests.costs.figures import LOADED, SEED
+from tests.costs.figures import LOADED, SEED, cases
 
 DECISION = of_phases(LOADED, SEED)
 ALONE = [one for one in DECISION.options if one.name != "phase 0"]
@@ -132,7 +132,7 @@ def curves(draw: st.DrawFn) -> tuple[Piece, ...]:
 OPTIONS = st.lists(st.tuples(st.integers(1, 120), curves()), min_size=1, max_size=5)
 
 
-@settings(max_examples=30)
+@cases(30)
 @given(OPTIONS)
 def test_the_envelope_is_the_cheapest_everywhere(found: list[tuple[int, tuple[Piece, ...]]]) -> None:
     """At every number of users the envelope names an option that holds them, and none that holds them is cheaper."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from costs import bills, books
@@ -16,7 +17,7 @@ from costs.money import shown, shown_unit
 from environments.model import Environment
 from errors import BadInput
 from phases.load import Loaded, load
-from tests.costs.figures import LOADED, SEED, TODAY, WITH_ATLAS
+from tests.costs.figures import LOADED, SEED, TODAY, WITH_ATLAS, cases
 
 LIST = books.load("list-2026-11")
 
@@ -89,7 +90,7 @@ def test_the_worst_prices_are_shown_by_share() -> None:
     assert one.stale_share(TODAY + dt.timedelta(days=100)) == 1
 
 
-@settings(max_examples=40)
+@cases(40)
 @given(phase=st.sampled_from([0, 1, 2, 3]), users=st.integers(1, 10**7), book=st.sampled_from([SEED, WITH_ATLAS, LIST]))
 def test_components_add_up_to_the_total(phase: int, users: int, book: books.Book) -> None:
     """The sum over components, the sum over lines and the total of all groups are the same amount, at any number of users."""
@@ -162,6 +163,29 @@ def test_a_platform_without_a_bill(tmp_path: Path) -> None:
         estimate(other, 1, SEED, bill_root=tmp_path)
 
 
+def test_a_bill_beside_the_platform_comes_first(tmp_path: Path) -> None:
+    """A platform's own folder holds its bill; another platform's bill there is refused with its line."""
+    text = (bills.ROOT / "codementee.yaml").read_text().replace("  host/lb/4gb: vps-4gb\n", "  host/lb/4gb: vps-8gb\n")
+    (tmp_path / "bill.yaml").write_text(text)
+    head = LOADED.documents[0]
+    own = Loaded(LOADED.platform, LOADED.phases, (replace(head, path=tmp_path / "platform.yaml"), *LOADED.documents[1:]))
+    assert estimate(own, 2, SEED).total.amount == 540
+    (tmp_path / "bill.yaml").write_text(text.replace("platform: codementee", "platform: shop"))
+    with pytest.raises(BadInput, match=r"bill\.yaml:3: platform 'shop' is not 'codementee'"):
+        estimate(own, 2, SEED)
+
+
 def test_the_bill_names_only_what_books_know() -> None:
     """Every sku of the shipped bill is known to a shipped book."""
-    bills.load("codementee").check(books.known())
+    bills.load(LOADED).check(books.known())
+
+
+def test_a_currency_without_a_rate_is_named_with_its_line(tmp_path: Path) -> None:
+    """Mixed currencies without a rate are exit 2 with the price's file, line and key."""
+    own = tmp_path / "ours.yaml"
+    own.write_text(
+        "schema: cmctl/prices/1\nname: ours\ntitle: Ours\ncurrency: USD\nbase: seed\nprices:\n"
+        "  - {id: atlas-m30, title: M30, vendor: v, sku: M30, unit: month, price: 5, currency: XTS, method: own, confidence: A, source: x, as_of: 2026-11-01}\n"
+    )
+    with pytest.raises(BadInput, match=r"ours\.yaml:7: currency: no exchange rate for XTS"):
+        estimate(LOADED, 2, books.load(str(own)))

@@ -12,6 +12,8 @@ from costs import bills, books, budget
 from costs.audit.run import Source, audit
 from costs.capacity import Capacity
 from documents import fit, parse
+from phases.load import Loaded
+from tests.costs.figures import LOADED
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "formats" / "costs.md"
 EXAMPLES = {
@@ -34,7 +36,8 @@ def test_the_examples_are_read(tmp_path: Path) -> None:
     path.write_text(EXAMPLES["cmctl/budget/1"])
     assert budget.load(path).total == 600
     (tmp_path / "shop.yaml").write_text(EXAMPLES["cmctl/bill/1"])
-    assert bills.load("shop", tmp_path).bill.things["host/app/8gb"] == "vps-8gb"
+    shop = Loaded(LOADED.platform.model_copy(update={"name": "shop"}), LOADED.phases, LOADED.documents)
+    assert bills.load(shop, tmp_path).bill.things["host/app/8gb"] == "vps-8gb"
     assert Capacity.model_validate(json.loads(EXAMPLES["cmctl/capacity/1"])).users.middle == 812
     assert audit([Source("table.yaml", EXAMPLES["cmctl/cost-table/1"])]).rows
 

@@ -12,6 +12,7 @@ from costs.exchange import ECB, convert
 from costs.money import Money, shown, shown_unit
 from costs.price import Rate
 from errors import BadInput
+from tests.costs.figures import cases
 
 AMOUNTS = st.decimals(min_value=0, max_value=10**9, places=4)
 
@@ -66,6 +67,7 @@ def test_rates_have_their_date_and_source() -> None:
     assert found.as_of is not None
 
 
+@cases(50)
 @given(amount=AMOUNTS, rate=st.decimals(min_value="0.0001", max_value=10000, places=4))
 def test_a_round_trip_loses_nothing_one_can_see(amount: Decimal, rate: Decimal) -> None:
     """There and back at a book's own rate gives the same amount to 12 digits."""
@@ -87,3 +89,8 @@ def test_mixed_currencies_without_a_rate() -> None:
     with pytest.raises(BadInput, match="no exchange rate for BSD") as error:
         convert(Money(Decimal(1), "BSD"), "USD")
     assert "rates:" in error.value.hint
+
+
+def test_an_amount_without_room_for_cents() -> None:
+    """More digits than a decimal keeps are shown whole, and break nothing."""
+    assert shown(Money(Decimal(10) ** 26)) == "$" + "100" + ",000" * 8

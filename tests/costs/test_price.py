@@ -7,12 +7,13 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from costs.curves import of_price, value
 from costs.price import Price, monthly
+from tests.costs.figures import cases
 
 HEAD = {
     "id": "x",
@@ -95,7 +96,7 @@ def prices(draw: st.DrawFn) -> Price:
     return price(**given_)
 
 
-@settings(max_examples=50)
+@cases(50)
 @given(one=prices(), less=st.integers(0, 10**7), more=st.integers(0, 10**7))
 def test_more_never_costs_less(one: Price, less: int, more: int) -> None:
     """The cost of a quantity never falls as the quantity grows, whatever tiers, quota, minimum and cap."""
@@ -106,7 +107,7 @@ def test_more_never_costs_less(one: Price, less: int, more: int) -> None:
     assert first <= second
 
 
-@settings(max_examples=50)
+@cases(50)
 @given(one=prices(), quantity=st.integers(0, 10**7))
 def test_the_curve_is_the_price(one: Price, quantity: int) -> None:
     """A price as straight pieces gives the same cost at every quantity."""

@@ -174,3 +174,12 @@ def test_passphrase_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         state.passphrase(environment(), tmp_path)
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "said")
     assert state.passphrase(environment(), tmp_path) == "said"
+
+
+def test_secrets_found_elsewhere_are_kept_and_never_replace_known_ones(tmp_path: Path) -> None:
+    """What the hosts give back fills the gaps of the file alone; where a person gives the secrets nothing is written."""
+    local = environment(secrets={"from": "generated"})
+    secret_store.resolve(local, "shop", ["JWT"], tmp_path)
+    before = secret_store.resolve(local, "shop", ["JWT"], tmp_path)
+    assert secret_store.restore(local, "shop", {"JWT": "other", "KEY": "found"}, tmp_path) == ["KEY"]
+    assert secret_store.resolve(local, "shop", ["JWT", "KEY"], tmp_path) == before | {"KEY": "found"}

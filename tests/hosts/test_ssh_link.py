@@ -15,6 +15,7 @@ from hosts.ssh import SshConnection, fresh
 from hosts.ssh_errors import KeyChanged, Lost, Refused
 from layout.release import Login
 from tests.hosts.sshd import Server, serving
+from tests.hosts.wire import Wire
 
 
 async def test_one_connection_is_reused(tmp_path: Path) -> None:
@@ -35,6 +36,15 @@ async def test_machines_are_worked_on_at_once(tmp_path: Path) -> None:
         begun = time.monotonic()
         await each(connect("stack", targets), lambda host: host.connection.run(["sleep", "0.5"]))
         assert time.monotonic() - begun < 1.8
+
+
+async def test_a_relative_identity_lies_under_the_home(private_home: Path) -> None:
+    """`lab/id` is looked for under cmctl's home, wherever the command is typed."""
+    async with serving() as server:
+        (private_home / "lab").mkdir(parents=True)
+        Path(server.identity(private_home / "lab")).rename(private_home / "lab" / "id")
+        host = SshConnection("a", server.target(private_home, identity="lab/id"))
+        assert (await host.run(["echo", "in"])).stdout == "in\n"
 
 
 def test_the_connection_ends_with_the_loop(tmp_path: Path) -> None:
@@ -97,7 +107,7 @@ async def test_a_dead_peer_is_noticed(tmp_path: Path, monkeypatch: pytest.Monkey
     """A machine that goes silent without a word ends the call after a few unanswered questions: 12 s as it is set, here 0.6 s."""
     assert ssh_link.ALIVE_S * (ssh_link.ALIVE_ASKED + 1) <= 15
     monkeypatch.setattr(ssh_link, "ALIVE_S", 0.2)
-    async with serving() as server, wire(server.port) as cut:
+    async with serving() as server, Wire(server.port) as cut:
         host = SshConnection("a", server.target(tmp_path, port=cut.port, host_key=server.pin()))
         call = asyncio.create_task(host.run(["sleep", "20"]))
         while not server.open:
@@ -107,39 +117,3 @@ async def test_a_dead_peer_is_noticed(tmp_path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(Lost):
             await call
         assert time.monotonic() - begun < 3
-
-
-class Wire:
-    """A TCP proxy that can stop passing anything on, in both directions, without closing."""
-
-    def __init__(self, to: int) -> None:
-        self.to, self.port, self.silent = to, 0, False
-        self.tasks: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Wire:
-        self.server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self.server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.server.close()
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.to)
-        for source, sink in ((reader, far_writer), (far_reader, writer)):
-            self.tasks.add(asyncio.create_task(self._pass(source, sink)))
-
-    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
-            while data := await source.read(65536):
-                if not self.silent:
-                    sink.write(data)
-        finally:
-            sink.close()
-
-
-def wire(to: int) -> Wire:
-    return Wire(to)

@@ -109,7 +109,23 @@ class Killed(BaseException):
     """The controller is gone: nothing of it runs any more."""
 
 
-STEPS = ["check", "upload", "validate", "base", "start", "ready", "jobs", "probe", "canary-5", "switch", "watch", "after", "pass", "settle"]
+STEPS = [
+    "check",
+    "images",
+    "upload",
+    "validate",
+    "base",
+    "start",
+    "ready",
+    "jobs",
+    "probe",
+    "canary-5",
+    "switch",
+    "watch",
+    "after",
+    "pass",
+    "settle",
+]
 
 
 # These two differ most; the live suite walks them all.

@@ -48,12 +48,18 @@ class Driver:
     network: str = "10.89.5.0/24"
     name: str = NAME
     extra: dict[str, str] = field(default_factory=dict)
+    site: str = "localhost"
+    address: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
+        self.write_environment(self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """The environment of a suite on this machine."""
         facts = yaml.safe_load((ROOT / "environments" / "local.yaml").read_text(encoding="utf-8"))
         facts |= {"name": self.name, "title": "Live suites", "network": self.network}
         facts["listen"] |= {"http": self.https - 363, "https": self.https, "prometheus": self.https + 647}
-        self.write_environment(facts)
+        return dict(facts)
 
     def write_environment(self, facts: Mapping[str, Any]) -> None:
         path = self.folder / "environments" / f"{self.name}.yaml"
@@ -107,7 +113,7 @@ class Driver:
         platform = load_platform("codementee").platform
         environment = load_environment(self.name, self.folder / "environments")
         authority = certificate(environment, all_domains(platform, environment), self.home).authority
-        return Traffic(self.https, authority, rate=rate)
+        return Traffic(self.https, authority, rate=rate, name=self.site, address=self.address)
 
 
 def docker(*arguments: str) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cli
+from errors import CmctlError
 from tests.live.lab_traces import traces
 from tools.lab import Lab, groups, record, switch
 
@@ -31,6 +32,7 @@ def home(private_home: Path) -> Path:
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     with Lab(NAME, SUBNET, report=print) as lab:
+        lab.down()  # what a killed run left
         yield lab
 
 
@@ -104,6 +106,7 @@ def test_two_labs_of_two_homes_run_beside_each_other(lab: Lab, tmp_path: Path, m
     with monkeypatch.context() as patch:
         patch.setenv("CMCTL_HOME", str(tmp_path / "other"))
         with Lab("labother", "10.74.0.0/24", report=print) as other:
+            other.down()
             other.up(1)
             assert other.run(1, ["ping", "-c", "1", "-W", "1", "10.75.0.11"]).code != 0
     assert [one.engine for one in lab.status()] == [True]
@@ -122,3 +125,46 @@ def test_a_bare_host_installs_an_engine_from_packages(lab: Lab) -> None:
     assert done.code == 0, done.err
     assert lab.run(1, ["systemctl", "is-active", "docker"]).out.strip() == "active"
     assert [one.engine for one in lab.status()] == [True]
+
+
+def test_a_small_host_is_small(lab: Lab) -> None:
+    """A host of 700 MiB and 2 GiB: its own tools and its engine say so, and a program that takes more memory is ended by the kernel."""
+    lab.up(1, disk_gib=2, memory_mb=700)
+    seen = lab.run(
+        1, ["sh", "-c", "awk '/MemTotal/ {print $2}' /proc/meminfo; docker info -f '{{.MemTotal}}'; df --output=size -m / | tail -1"]
+    )
+    meminfo, engine, disk = map(int, seen.out.split())
+    assert meminfo == 700 << 10
+    assert engine == 700 << 20
+    assert 1800 < disk < 2048
+    done = lab.run(1, ["systemd-run", "--wait", "--quiet", "python3", "-c", "bytearray(900 << 20)"])
+    assert done.code != 0
+    assert lab.status()[0].engine
+
+
+def test_a_host_that_cannot_boot_says_why(lab: Lab) -> None:
+    """A disk that holds no file system: `boot` fails within seconds with the words of mount, and the other host is not touched."""
+    lab.up(2)
+    lab.kill(2)
+    image = record.folder() / "hosts" / "2" / "disk.img"
+    with image.open("r+b") as file:
+        file.write(bytes(1 << 20))
+    start = time.monotonic()
+    with pytest.raises(CmctlError, match="app1 went off while it booted") as failed:
+        lab.boot(2)
+    assert time.monotonic() - start < 10
+    assert "mount" in failed.value.why
+    assert [one.engine for one in lab.status()] == [True, False]
+
+
+def test_a_machine_with_one_hierarchy_of_control_groups(lab: Lab) -> None:
+    """Control groups v2, as newer systems have them: the host's systemd and engine run in it, a container runs, and nothing is left."""
+    command = [sys.executable, str(Path(cli.__file__)), "lab", "up", "--hosts", "1", "--name", NAME, "--subnet", SUBNET]
+    only_v2 = ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"', "sh"]
+    subprocess.run([*only_v2, *command], check=True, timeout=120, capture_output=True)
+    assert lab.run(1, ["docker", "info", "-f", "{{.CgroupVersion}}"]).out.strip() == "2"
+    assert lab.run(1, ["systemctl", "is-system-running"]).out.strip() == "running"
+    lab.run(1, ["sh", "-c", "tar -ch /usr/bin/docker-init 2>/dev/null | docker import - lab/still"])
+    assert lab.run(1, ["docker", "run", "--rm", "lab/still", "/usr/bin/docker-init", "--version"]).code == 0
+    lab.down()
+    assert traces(lab) == NOTHING

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from errors import CmctlError
 from tools.lab import Lab, groups
+from tools.lab.wait import until
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root")]
 NAME, SUBNET = "labtest", "10.76.0.0/24"
@@ -24,6 +26,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CMCTL_HOME", str(tmp_path_factory.mktemp("home")))
         with Lab(NAME, SUBNET, report=print) as lab:
+            lab.down()  # what a killed run left
             lab.up(2)
             yield lab
 
@@ -227,3 +230,46 @@ def test_up_again_changes_nothing(lab: Lab) -> None:
     lab.up(2)
     assert [one.engine for one in lab.status()] == [True, True]
     assert lab.known_hosts.read_text() == keys
+
+
+@pytest.mark.parametrize("verb", ["poweroff", "reboot"])
+def test_a_host_that_shuts_itself_down_is_off_until_it_is_booted(lab: Lab, verb: str) -> None:
+    """systemd ends everything in order; the host is off, and boots again from the same disk."""
+    assert lab.run(2, ["sh", "-c", "echo kept > /opt/kept"]).code == 0
+    lab.run(2, ["systemctl", verb])
+    until(lambda: not lab.status()[1].on, 30, f"{verb} does not end")
+    with pytest.raises(CmctlError, match="is off"):
+        lab.run(2, ["true"])
+    lab.boot(2)
+    assert lab.run(2, ["cat", "/opt/kept"]).out == "kept\n"
+    assert banner(lab, 2)
+
+
+PARTS = "usr/bin/python3.* usr/lib/python3* usr/lib/*-linux-gnu* usr/lib/ld-* usr/lib64 lib lib64 etc/ld.so.cache"
+PACK = f"cd / && tar -c $(ls -d {PARTS} 2>/dev/null) | docker import - lab/python"
+SERVE = """
+import socket
+server = socket.create_server(("", 80))
+while True:
+    there, who = server.accept()
+    there.sendall(who[0].encode())
+    there.close()
+"""
+
+
+def test_a_published_port_is_reached_by_load_and_by_peers(lab: Lab) -> None:
+    """A container's published port answers this machine, from which load comes, and the other host, each seen with its own address."""
+    assert lab.run(1, ["sh", "-c", PACK]).code == 0
+    program = lab.run(1, ["sh", "-c", "ls /usr/bin/python3.* | head -1"]).out.strip()
+    started = lab.run(1, ["docker", "run", "-d", "--name", "web", "-p", "80:80", "lab/python", program, "-c", SERVE])
+    assert started.code == 0, started.err
+
+    def seen_as() -> str:
+        with contextlib.suppress(OSError), socket.create_connection((lab.address(1), 80), 1) as there:
+            return there.recv(100).decode()
+        return ""
+
+    until(lambda: seen_as() == "10.76.0.1", 10, "the container does not answer")
+    ask = f"import socket; print(socket.create_connection(({lab.address(1)!r}, 80), 2).recv(100).decode())"
+    assert lab.run(2, ["python3", "-c", ask]).out.strip() == lab.address(2)
+    lab.run(1, ["docker", "rm", "-f", "web"])

@@ -54,11 +54,6 @@ class Sshd:
         }
         return Target.model_validate(facts | {"identity": str(self.folder / "id"), "host_key": key} | changes)
 
-    def sessions(self) -> list[int]:
-        """The processes that serve connections."""
-        listed = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
-        return [int(pid) for pid in listed.stdout.split()]
-
 
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Sshd]:

@@ -51,8 +51,10 @@ class Tally:
 class Traffic:
     """Traffic from a thread of its own: `with Traffic(port, ca) as traffic: …`; then `traffic.tally`."""
 
-    def __init__(self, port: int, authority: str, rate: float = 200, posts: float = 0.3, name: str = "localhost") -> None:
-        self.port, self.rate, self.posts, self.name = port, rate, posts, name
+    def __init__(
+        self, port: int, authority: str, rate: float = 200, posts: float = 0.3, name: str = "localhost", address: str = "127.0.0.1"
+    ) -> None:
+        self.port, self.rate, self.posts, self.name, self.address = port, rate, posts, name, address
         self.context = ssl.create_default_context(cadata=authority)
         self.tally = Tally()
         self._stop, self._ready = threading.Event(), threading.Event()
@@ -129,7 +131,7 @@ class Traffic:
 
     async def _exchange(self, method: str, path: str, body: str = "", *, fresh: bool = False) -> tuple[int, str, str]:
         kept = None if fresh else await self._kept()
-        reader, writer = kept or await asyncio.open_connection("127.0.0.1", self.port, ssl=self.context, server_hostname=self.name)
+        reader, writer = kept or await asyncio.open_connection(self.address, self.port, ssl=self.context, server_hostname=self.name)
         client = f"10.{self._random.randrange(1, 250)}.{self._random.randrange(250)}.{self._random.randrange(1, 250)}"
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self.name}", f"X-Forwarded-For: {client}", f"Content-Length: {len(body)}"]
         lines += ["Content-Type: application/json"] if body else []

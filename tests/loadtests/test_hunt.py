@@ -13,7 +13,7 @@ from loadtests.result import Measured, Verdict
 from loadtests.stations import Station, station
 from tests.loadtests import imitation
 
-SHORT = hunt.Profile("short", 130.0, closed_s=3.0, probe_s=16.0, sustain_s=10.0, fewest=4)
+SHORT = hunt.Profile("short", 130.0, closed_s=2.0, probe_s=14.0, sustain_s=10.0, fewest=4)
 
 
 def of(kind: str) -> Callable[[int], Station]:
@@ -35,7 +35,7 @@ TRUTH = {200.0: 383.7, 300.0: 389.5, 150.0: 377.3}
 def test_three_limits_of_a_queue_from_one_search(overload: bool) -> None:
     """One search finds the loads of three latency limits within 5 % of Erlang-C, with consent to overload or by ramping."""
     asked = imitation.plan(200.0, 300.0, 150.0)
-    found, heard = search(imitation.Service(asked, of("mmc"), seed=40), profile=hunt.DEFAULT, overload=overload)
+    found, heard = search(imitation.Service(asked, of("mmc"), seed=40), overload=overload)
     assert found.verdict is Verdict.PASS, found.reasons
     assert found.search is not None
     for limit in hunt.found_limits(asked, found.search)[:3]:
@@ -56,7 +56,7 @@ def test_the_budget_is_kept() -> None:
 def test_a_cliff_is_found_by_its_errors() -> None:
     """A service that refuses above a number of requests inside has its limit where errors reach the SLO, however quick it stays."""
     asked = imitation.plan(200.0)
-    found, _ = search(imitation.Service(asked, of("cliff"), seed=3), profile=hunt.DEFAULT)
+    found, _ = search(imitation.Service(asked, of("cliff"), seed=3))
     assert found.search is not None
     own = hunt.nearest(hunt.found_limits(asked, found.search), 200.0)
     assert own.slo == "errors"
@@ -65,7 +65,7 @@ def test_a_cliff_is_found_by_its_errors() -> None:
 
 def test_a_service_that_stalls_holds_no_load() -> None:
     """A service that stands still for 0.6 s every 5 s misses p95 < 200 ms at every load: FAIL, not a small number."""
-    found, _ = search(imitation.Service(imitation.plan(), of("stall"), seed=1), profile=hunt.DEFAULT)
+    found, _ = search(imitation.Service(imitation.plan(), of("stall"), seed=1))
     assert found.verdict is Verdict.FAIL
     assert "every load" in found.reasons[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from environments.load import load as load_environment
@@ -107,6 +107,7 @@ def test_a_plan_beyond_its_bounds_is_refused(change: dict[str, object]) -> None:
     assert next(iter(change)).split("_")[0] in caught.value.why
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_breaks_the_reader(text: str) -> None:
     """Whatever is in the file, the answer is a plan or BadInput."""

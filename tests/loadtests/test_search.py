@@ -128,7 +128,7 @@ def test_a_search_ends_when_all_is_known() -> None:
     assert len(search.trials) < 12
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), limit=st.floats(120, 395), steepness=st.floats(20, 110), sure=st.booleans())
 def test_loads_stay_within_reason(seed: int, limit: float, steepness: float, sure: bool) -> None:
     """Whatever the service does, loads asked for are positive and never far above saturation, and the interval holds its own best guess."""

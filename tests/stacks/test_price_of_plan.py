@@ -10,7 +10,7 @@ import pytest
 from costs import books
 from costs.estimate import estimate
 from environments.load import load as environment
-from phases.load import load
+from phases.load import Loaded, load
 from stacks import price
 
 LOADED = load("codementee")
@@ -56,6 +56,13 @@ def test_a_book_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(price.BOOK_VARIABLE, str(own))
     found = price.change(LOADED, 1, 2, LOCAL)
     assert (found.book, found.after) == ("ours", "≥ $300")
+
+
+def test_a_platform_without_a_bill_can_be_planned() -> None:
+    """No bill is no reason to refuse a plan: the price is said to be unknown, and why."""
+    other = Loaded(LOADED.platform.model_copy(update={"name": "shop"}), LOADED.phases, LOADED.documents)
+    found = price.change(other, 1, 2, LOCAL)
+    assert (found.before, found.after, found.delta, found.rows) == ("", "not known: platform shop has no bill.yaml", None, ())
 
 
 def test_a_live_phase_that_the_platform_has_no_more() -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tools.lab.call import must
 
-SIZE_GIB = 12
 BALLAST = "var/lib/ballast"
 # What is taken at a time until nothing is left, the largest first.
 STEPS = (64 << 20, 1 << 20, 4096)
@@ -23,13 +22,13 @@ class Space:
     free: int
 
 
-def make(image: Path) -> None:
+def make(image: Path, gib: int) -> None:
     """A sparse ext4 image: it takes from this machine what the host writes. One whose making was killed does not count."""
     if image.exists():
         return
     begun = image.with_suffix(".begun")
     with begun.open("wb") as file:
-        file.truncate(SIZE_GIB << 30)
+        file.truncate(gib << 30)
     # No blocks are kept for root: a full disk is full for everybody.
     must(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", str(begun)])
     begun.rename(image)
@@ -37,6 +36,7 @@ def make(image: Path) -> None:
 
 def in_use(image: Path) -> bool:
     """Whether a loop device still has the image: two would destroy it."""
+    image = image.resolve()
     for path in Path("/sys/block").glob("loop*/loop/backing_file"):
         with suppress(OSError):
             if path.read_text(encoding="utf-8").strip() == str(image):

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The first thing that runs in a host of the lab: makes its file systems, steps into them, becomes systemd.
 # Runs in the host's own mount, pid, uts, ipc, network and cgroup namespace, so all of it ends with the host.
-# From the environment: LAB_HOST (name), LAB_DISK (image), LAB_LAYERS (lower layers, a:b:c), LAB_PACKAGES (folder), LAB_ROOT (empty folder).
+# From the environment: LAB_HOST (name), LAB_DISK (image), LAB_LAYERS (lower layers, a:b:c), LAB_PACKAGES (folder), LAB_ROOT (empty folder),
+# LAB_MEMORY_MB (empty: all of the machine's).
 set -euo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 
@@ -65,6 +66,13 @@ own_devices() {
   mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs dev/shm
 }
 
+# A host with less memory than the machine sees that much as its own; the control group holds it to it.
+own_memory() {
+  [ -n "$LAB_MEMORY_MB" ] || return 0
+  awk -v most="$((LAB_MEMORY_MB * 1024))" '/^Mem(Total|Free|Available):/ && $2 > most {$2 = most} {print $1, $2, $3}' proc/meminfo > run/meminfo
+  mount --bind run/meminfo proc/meminfo
+}
+
 mount --make-rprivate /
 own_disk
 cd "$LAB_ROOT/root"
@@ -72,6 +80,7 @@ own_proc
 own_cgroups
 own_devices
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs run
+own_memory
 hostname "$LAB_HOST"
 ip link set lo up
 mkdir -p run/former

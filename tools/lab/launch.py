@@ -33,14 +33,22 @@ def hierarchies() -> list[Path]:
     return [Path(line[1]) for line in lines if line[2] in {"cgroup", "cgroup2"} and Path(line[1]).is_relative_to(GROUPS)]
 
 
-def join(group: str) -> None:
+def join(group: str, memory_mb: str) -> None:
+    """Raises SystemExit when memory is to be limited and no hierarchy can."""
+    limited = not memory_mb
     for root in hierarchies():
         own = root / group
         own.mkdir(parents=True, exist_ok=True)
         for name in ("cpuset.cpus", "cpuset.mems"):
             if (own / name).exists() and (root / name).exists():
                 (own / name).write_text((root / name).read_text())
+        for name in ("memory.limit_in_bytes", "memory.max"):
+            if memory_mb and (own / name).exists():
+                (own / name).write_text(str(int(memory_mb) << 20))
+                limited = True
         (own / "cgroup.procs").write_text(str(os.getpid()))
+    if not limited:
+        sys.exit("no control group of this machine limits memory: leave --memory-mb out")
 
 
 def forbid_swap() -> None:
@@ -68,7 +76,7 @@ def call(name: str, *arguments: object) -> None:
 
 
 def start(group: str, namespace: str, command: list[str]) -> None:
-    join(group)
+    join(group, os.environ["LAB_MEMORY_MB"])
     forbid_swap()
     with Path("/run/netns", namespace).open() as network:
         call("setns", network.fileno(), NETWORK)

@@ -17,7 +17,7 @@ from environments.home import cache
 from errors import CmctlError
 from images.base import codename, sources
 from tools.builder import alone, begun
-from tools.container_engine import PACKAGES
+from tools.container_engine import PACKAGES, PACKAGES_WHERE_KNOWN
 from tools.lab import packages
 from tools.lab.call import must
 
@@ -32,9 +32,11 @@ BARE = (
 )  # fmt: skip
 # What hosts may install over the lab's own source; with the engine, what preparing a server takes.
 OFFERED = (
-    *PACKAGES, "cgroupfs-mount", "fail2ban", "python3-systemd", "unattended-upgrades", "python3-apt", "logrotate", "cron", "chrony", "ufw",
+    *PACKAGES, *PACKAGES_WHERE_KNOWN, "cgroupfs-mount", "fail2ban", "python3-systemd", "unattended-upgrades", "python3-apt", "logrotate", "cron", "chrony", "ufw",
     "nftables", "rsyslog", "rsync", "gnupg", "jq", "acl", "apparmor", "needrestart",
 )  # fmt: skip
+# Releases divide their packages differently: of those asked for, the ones that this release has.
+KNOWN = "for name; do apt-cache show $name > /dev/null 2>&1 && echo $name; done"
 PLUGIN = Path("usr/local/lib/docker/cli-plugins/docker-compose")
 
 
@@ -54,14 +56,14 @@ class Layers:
 
 
 def make(report: Report) -> Layers:
-    """The layers, made if they are not there: about a minute, once. Raises CmctlError when that fails."""
+    """The layers, made if they are not there: half a minute, once. Raises CmctlError when that fails."""
     layers = Layers(cache() / "lab" / _key())
     if layers.folder.exists():
         return layers
     with alone(layers.folder.parent, report):
         if not layers.folder.exists():
             start = time.monotonic()
-            report("making the disks' contents from Debian packages (about a minute, once)")
+            report("making the disks' contents from Debian packages (about half a minute, once)")
             with begun(layers.folder.parent) as folder:
                 made = folder / "made"
                 made.mkdir()
@@ -77,7 +79,7 @@ def _fill(layers: Layers, report: Report) -> None:
     report(f"{packages.index(layers.offered)} packages for the hosts to install; now the engine")
     bare, ready = layers.folder / "bare", layers.folder / "ready"
     work, root = layers.folder / "work", layers.folder / "root"
-    script = ["bash", str(READY_SCRIPT), *map(str, (bare, layers.offered, ready, work, root)), "--", *PACKAGES]
+    script = ["bash", str(READY_SCRIPT), *map(str, (bare, layers.offered, ready, work, root)), "--", *PACKAGES, *PACKAGES_WHERE_KNOWN]
     _must(["unshare", "--mount", "--pid", "--fork", "--kill-child", *script], "the engine cannot be installed into the hosts' system")
     shutil.rmtree(work)
     root.rmdir()
@@ -87,7 +89,7 @@ def _fill(layers: Layers, report: Report) -> None:
 def recipe(layers: Layers) -> list[str]:
     """The arguments of mmdebstrap: the system, the packages beside it, and no key that two hosts would share."""
     hooks = (
-        f'chroot "$1" apt-get install -y -qq --download-only --no-install-recommends {" ".join(OFFERED)}',
+        f"""chroot "$1" sh -c '{KNOWN} | xargs apt-get install -y -qq --download-only --no-install-recommends' sh {" ".join(OFFERED)}""",
         f'mv "$1"/var/cache/apt/archives/*.deb {layers.offered}/',
         'rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/etc/ssh/ssh_host_*',
         f'echo "{packages.SOURCE.strip()}" > "$1"/etc/apt/sources.list',

@@ -45,7 +45,7 @@ class Place:
         return self.folder / "console.log"
 
 
-def start(host: Host, place: Place, layers: Sequence[Path], offered: Path) -> None:
+def start(host: Host, place: Place, layers: Sequence[Path], offered: Path, memory_mb: int | None) -> None:
     """Start a host whose namespace, seed and disk are there."""
     until(lambda: not disk.in_use(place.disk), OFF_S, f"the disk of {host.name} is not let go")
     (place.folder / "root").mkdir(exist_ok=True)
@@ -55,14 +55,18 @@ def start(host: Host, place: Place, layers: Sequence[Path], offered: Path) -> No
         "LAB_LAYERS": ":".join(map(str, (place.seed, *layers))),
         "LAB_PACKAGES": str(offered),
         "LAB_ROOT": str(place.folder / "root"),
+        "LAB_MEMORY_MB": str(memory_mb or ""),
     }
     command = [*LAUNCH, "start", host.group, host.namespace, "--", "bash", str(INIT)]
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    with place.console.open("wb") as console:
-        done = subprocess.run(
-            command, env=told | {"PATH": path}, input=b"", stdout=console, stderr=console, timeout=BOOT_S, check=False, pass_fds=tuple(HELD)
-        )
-    if done.returncode:
+    with (
+        place.console.open("wb") as console,
+        subprocess.Popen(
+            command, env=told | {"PATH": path}, stdin=subprocess.DEVNULL, stdout=console, stderr=console, pass_fds=tuple(HELD)
+        ) as process,
+    ):
+        until(lambda: process.poll() is not None, OFF_S, f"{host.name} does not start", lambda: _last_words(place))
+    if process.returncode:
         raise CmctlError(f"{host.name} cannot be started", why=_last_words(place))
 
 

@@ -15,7 +15,11 @@ mount --bind /dev "$root/dev"
 printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d" # nothing is started in here
 chmod 755 "$root/usr/sbin/policy-rc.d"
 chroot "$root" apt-get update -qq
-chroot "$root" apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "$@"
+known=()
+for package in "$@"; do
+  if chroot "$root" apt-cache show "$package" > /dev/null 2>&1; then known+=("$package"); fi # releases divide the engine differently
+done
+chroot "$root" apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "${known[@]}"
 chroot "$root" usermod -aG docker cmctl
 chroot "$root" install -d -o cmctl -g cmctl -m 750 /var/lib/cmctl
 rm -rf "$root/usr/sbin/policy-rc.d" "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -16,17 +17,26 @@ from errors import BadInput
 from tools.lab.call import HELD
 from tools.lab.plan import SUBNET
 
+DISK_GIB = 12
 RUN = Path("/run/cmctl-lab")
 
 
 @dataclass(frozen=True)
 class Record:
-    """What `up` was asked for."""
+    """What `up` was asked for. `memory_mb` of None: each host sees all of the machine's memory."""
 
     name: str
     subnet: str = SUBNET
     hosts: int = 0
     bare: bool = False
+    disk_gib: int = DISK_GIB
+    memory_mb: int | None = None
+
+    @property
+    def size(self) -> str:
+        """In words, with the options that ask for it."""
+        memory = f" --memory-mb {self.memory_mb}" if self.memory_mb else ""
+        return f"{'--bare' if self.bare else '--ready'} --disk-gib {self.disk_gib}{memory}"
 
 
 def folder() -> Path:
@@ -42,6 +52,15 @@ def read(where: Path | None = None) -> Record | None:
 def write(record: Record, owner: Path) -> None:
     owner.write_text(f"{folder()}\n", encoding="utf-8")
     private_files.write(folder() / "lab.json", json.dumps(asdict(record)) + "\n")
+
+
+def remove(name: str, owner: Path) -> None:
+    """The lab's own folder, in whatever home it lies, and its claim to the name."""
+    kept = Path(owner.read_text(encoding="utf-8").strip() or folder())
+    lab = read(kept)
+    if lab and lab.name == name:
+        shutil.rmtree(kept)
+    owner.write_bytes(b"")
 
 
 @contextmanager
@@ -91,4 +110,8 @@ def refuse_a_second(path: Path, record: Record) -> None:
         )
     owner = path.read_text(encoding="utf-8").strip()
     if owner and owner != str(folder()) and Path(owner).exists():
-        raise BadInput(f"the lab {record.name!r} belongs to {owner}", why="two homes would fight over it", hint="cmctl lab up --name other")
+        raise BadInput(
+            f"the lab {record.name!r} belongs to {owner}",
+            why="two homes would fight over it",
+            hint=f"cmctl lab down --name {record.name}, or another name: cmctl lab up --name other",
+        )

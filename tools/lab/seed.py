@@ -7,7 +7,6 @@ import json
 import os
 from pathlib import Path
 
-from environments import private_files
 from tools.container_engine import SETTINGS
 from tools.lab.call import must
 from tools.lab.plan import Host, Plan
@@ -45,10 +44,6 @@ def known_host(folder: Path, host: Host) -> str:
     """The host's line of a known_hosts file."""
     kind, key = (folder / f"{HOST_KEY}.pub").read_text(encoding="utf-8").split()[:2]
     return f"{host.address} {kind} {key}\n"
-
-
-def write_known_hosts(path: Path, lines: list[str]) -> None:
-    private_files.write(path, "".join(lines))
 
 
 def _key(path: Path, comment: str) -> Path:

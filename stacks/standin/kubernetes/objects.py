@@ -35,7 +35,8 @@ def same(wanted: Any, live: Any) -> bool:
 def picked(wanted: Any, live: Any) -> Any:
     """`live` as far as `wanted` asks for it, in `wanted`'s spelling where both mean the same: the difference is drift."""
     if isinstance(wanted, Mapping) and isinstance(live, Mapping):
-        return {key: picked(value, live[key]) for key, value in wanted.items() if key in live}
+        # The server leaves out what is empty or false, and means the same.
+        return {key: picked(value, live.get(key, value)) for key, value in wanted.items() if key in live or not value}
     if isinstance(wanted, list) and isinstance(live, list):
         if len(wanted) == len(live):
             return [picked(one, other) for one, other in zip(wanted, live, strict=True)]

@@ -1,0 +1,143 @@
+"""Four hosts in a lab of the suite's own, releases for them as values, and a controller that a test may hold or kill at any step."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from layout.release import ReleaseSpec
+from stacks.deployment import Wish, prepare
+from tests.live.driver import ROOT, Answer, Driver
+from tools.lab import Lab
+
+SUBNET = "10.75.0"
+STACK = "codementee-fleet-phase2"
+WAIT_S = 120
+
+
+@dataclass
+class FleetDriver(Driver):
+    """cmctl against the lab's four hosts."""
+
+    https: int = 443
+    network: str = "10.89.7.0/24"
+    name: str = "fleet"
+    site: str = "cmctl.test"
+    address: str = f"{SUBNET}.11"
+
+    def facts(self) -> dict[str, Any]:
+        text = (ROOT / "environments" / "lab.yaml").read_text(encoding="utf-8").replace("10.77.0.", f"{SUBNET}.")
+        facts: dict[str, Any] = yaml.safe_load(text)
+        return facts | {"name": self.name, "title": "Fleet suite", "network": self.network}
+
+    def spec(self, note: str, **fault: str) -> ReleaseSpec:
+        """Phase 2 with one variable that tells this release from others; `fault` breaks the app as app/faults.py says."""
+
+        def change(facts: dict[str, Any]) -> None:
+            faults = {"CMCTL_FAULTS": "1", **fault} if fault else {}
+            facts["services"]["backend"]["environment"] |= {"RELEASE_NOTE": note, **faults}
+
+        self.platform(change)
+        with _environment(self.variables):
+            found = prepare(Wish("codementee", 2, self.name), lambda _: None).specs["phase2"]
+        self.plain()
+        gate = found.gate.model_copy(update={"window_s": 1, "canary_s": 2, "ready_s": 40})
+        return found.model_copy(update={"gate": gate})
+
+    def controller(self, spec: ReleaseSpec, *, hold: str = "", rollback: bool = False) -> Controller:
+        return Controller(self, spec, hold=hold, rollback=rollback)
+
+    def bring(self, spec: ReleaseSpec) -> Answer:
+        """Run the transaction to its end."""
+        return self.controller(spec).end()
+
+
+@dataclass
+class Controller:
+    """A process that runs one transaction, prints its steps as lines, and waits for a word at the step it shall hold at."""
+
+    driver: Driver
+    spec: ReleaseSpec
+    hold: str = ""
+    rollback: bool = False
+    steps: list[str] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        path = self.driver.folder / f"spec-{time.time_ns()}.json"
+        path.write_text(self.spec.model_dump_json(), encoding="utf-8")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.live.fleet_controller", str(path), self.hold or "-", "rollback" if self.rollback else "apply"],
+            cwd=ROOT, env=self.driver.variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def until_held(self) -> None:
+        """Return when the controller stands before the step it shall hold at."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.steps.append(line.strip())
+            if line.startswith("held "):
+                return
+        raise AssertionError(f"ended before {self.hold}: {self.process.communicate()[1]}")
+
+    def go_on(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate(timeout=WAIT_S)
+
+    def end(self) -> Answer:
+        out, err = self.process.communicate(timeout=WAIT_S * 2)
+        self.steps += out.splitlines()
+        return Answer(self.process.returncode, out, err, time.monotonic() - self.begun)
+
+
+class _environment:  # noqa: N801 - used as a function
+    """Variables for a block of code in this process."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        self.variables = variables
+
+    def __enter__(self) -> None:
+        self.before = dict(os.environ)
+        os.environ.update(self.variables)
+
+    def __exit__(self, *_: object) -> None:
+        os.environ.clear()
+        os.environ.update(self.before)
+
+
+def serving(lab: Lab) -> str:
+    """The slot all traffic goes to, by the balancer's flags: exactly one, no canary left."""
+    flags = lab.run("lb1", ["ls", f"/var/lib/cmctl/{STACK}/live"]).out.split()
+    assert set(flags) <= {"green"}, flags
+    return "green" if flags else "blue"
+
+
+def releases(lab: Lab) -> set[str]:
+    """The releases that the containers of the serving slot were started from, as the engines say: one in a whole fleet."""
+    slot = serving(lab)
+    found = set()
+    for host in ("app1", "app2"):
+        label = '{{.Label "com.docker.compose.project.config_files"}}'
+        argv = ["docker", "ps", "--filter", f"label=com.docker.compose.project={STACK}-{slot}", "--format", label]
+        found |= {Path(file).parts[-3] for file in lab.run(host, argv).out.split()} or {f"nothing on {host}"}
+    return found
+
+
+def open_books(lab: Lab) -> list[str]:
+    """Hosts that have a journal, or a lease that somebody holds."""
+    script = 'cd "$1" 2>/dev/null || exit 0; [ -e journal.json ] && echo journal; [ -f lease ] && [ -n "$(sed -n 1p lease)" ] && echo lease; true'
+    argv = ["sh", "-c", script, "look", f"/var/lib/cmctl/{STACK}"]
+    return [f"{host.name}: {line}" for host in lab.hosts() for line in lab.run(host.name, argv).out.split()]

@@ -1,0 +1,3 @@
+module cmctl.invalid/tools/pause
+
+go 1.26.0
