@@ -71,5 +71,77 @@ def _ask(name: str, address: str, seen: Shown, fingerprint: str) -> None:
     ui.confirm("Is it the same?", yes=False)
 
 
+Provider = Annotated[str, typer.Option("--provider", help="Whose panel is shown: hostinger, hetzner or other.")]
+
+
+@group.command()
+def resize(
+    name: Name,
+    phase: options.Phase,
+    env: options.Env = "production",
+    platform: options.Platform = "codementee",
+    provider: Provider = "hostinger",
+    wait: Annotated[float, typer.Option("--wait", help="Minutes to wait for the panel.", min=0)] = 30,
+    as_json: options.Json = False,
+) -> None:
+    """Let a machine grow to what a phase asks for: shows what to click, waits, then checks memory, CPUs and disk on the machine."""
+    from commands import ui
+    from stacks import growing
+
+    wish = growing.wish(platform, env, phase, name)
+    size = wish.size
+    _clicks("resize", provider, f"{name} shall have {size.memory_mb} MiB of memory, {size.cpus} CPUs and a disk of {size.disk_gb} GB")
+    system = growing.wait(wish, wait * 60, ui.say)
+    if as_json:
+        ui.emit("cmctl/host-resize/1", {"host": name, "memory_mb": system.memory_mb, "cpus": system.cpus, "disk_mb": system.disk_mb})
+        return
+    ui.say(f"✓ {name} has {system.memory_mb} MiB of memory, {system.cpus} CPUs and {system.disk_mb} MiB of disk", style="bold green")
+    ui.hint(f"cmctl deploy --phase {phase} --env {env}")
+
+
+@group.command()
+def snapshot(
+    name: Name,
+    env: options.Env = "production",
+    platform: options.Platform = "codementee",
+    provider: Provider = "hostinger",
+    done: Annotated[str, typer.Option("--done", help="The snapshot's name, once it is taken; then nothing is asked.")] = "",
+    as_json: options.Json = False,
+) -> None:
+    """Keep a machine as it is before a big step: shows what to click, and writes the snapshot's name down on the machine."""
+    from commands import ui
+    from errors import BadInput
+    from stacks import growing
+
+    if not done:
+        _clicks("snapshot", provider, f"take a snapshot of {name}")
+        if not sys.stdin.isatty():
+            raise BadInput(
+                "nobody can be asked for the snapshot's name: there is no terminal",
+                hint=f"cmctl host snapshot {name} --env {env} --done NAME",
+            )
+        done = input("its name, when the panel says that it is done: ").strip()
+    if not done:
+        raise BadInput("no name, so no snapshot was written down")
+    kept = growing.snapshot(platform, env, name, done)
+    if as_json:
+        ui.emit("cmctl/host-snapshot/1", {"host": name, "snapshots": kept.splitlines()})
+        return
+    ui.table(("taken", "snapshot"), [line.split(" ", 1) for line in kept.splitlines()])
+
+
+def _clicks(what: str, provider: str, wish: str) -> None:
+    from commands import ui
+    from errors import BadInput
+    from hosts.bootstrap import panel
+
+    known = panel.RESIZE if what == "resize" else panel.SNAPSHOT
+    if provider not in known:
+        raise BadInput(f"there is no panel {provider!r}", why=f"known: {', '.join(known)}", hint="--provider other")
+    ui.say(f"in the provider's panel: {wish}", style="bold")
+    for number, step in enumerate(known[provider], 1):
+        ui.say(f"  {number}. {step}")
+
+
 def register(app: typer.Typer) -> None:
     app.add_typer(group, name="host")
