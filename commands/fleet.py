@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from commands import options
+from commands import deploy, options
 
 Host = Annotated[str, typer.Option("--host", help="Only on this host.")]
 Part = Annotated[str, typer.Option("--slot", metavar="live|blue|green|base|all", help="Which containers; live: what serves now.")]
@@ -85,6 +85,41 @@ def maintenance(
     fleet_view.stand(fleet(platform, phase, env), MAINTENANCE, state, as_json=as_json)
 
 
+def drain(
+    host: Annotated[str, typer.Argument(help="An app host that others can stand in for.")],
+    back: Annotated[bool, typer.Option("--back", help="Let it serve again.")] = False,
+    wait: Annotated[str, typer.Option("--wait", help="How long requests under way may take to end.")] = "10s",
+    phase: options.MaybePhase = None,
+    env: options.Env = "local",
+    platform: options.Platform = "codementee",
+    as_json: options.Json = False,
+) -> None:
+    """Send no new request to a host, lose none that is under way, and leave its containers running."""
+    from commands import fleet_view, parse
+    from stacks.fleet import fleet
+
+    where = fleet(platform, phase, env)
+    fleet_view.drain(where, host, back=back, wait_s=parse.seconds(wait, "--wait") or 0, as_json=as_json)
+
+
+def replace(
+    host: Annotated[str, typer.Argument(help="The host whose machine is new; the environment's file has its address and key.")],
+    phase: options.MaybePhase = None,
+    env: options.Env = "local",
+    platform: options.Platform = "codementee",
+    yes: options.Yes = False,
+) -> None:
+    """Put a new machine in a host's place: leave the host out, prepare the machine, bring what serves, let it serve."""
+    from commands import fleet_view
+    from stacks.fleet import fleet
+
+    where = fleet(platform, phase, env)
+    fleet_view.drain(where, host, back=False, wait_s=0, as_json=False)
+    version = fleet_view.serving_version(where)
+    deploy.deploy(phase=where.phase, env=env, platform=platform, version=version, yes=yes)
+    fleet_view.drain(where, host, back=True, wait_s=0, as_json=False)
+
+
 def lock(
     action: Annotated[str, typer.Argument(metavar="show|release", help="Who changes the fleet, or take the lock from a dead owner.")],
     phase: options.MaybePhase = None,
@@ -124,5 +159,7 @@ def register(app: typer.Typer) -> None:
     app.command("logs")(logs)
     app.command("exec", context_settings={"ignore_unknown_options": True})(execute)
     app.command("maintenance")(maintenance)
+    app.command("drain")(drain)
+    app.command("replace")(replace)
     app.command("lock")(lock)
     app.command("adopt")(adopt)

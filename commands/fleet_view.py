@@ -73,6 +73,26 @@ def stand(where: Fleet, flag: str, state: str, *, as_json: bool) -> None:
         ui.say(f"{flag} is {'on' if on else 'off'} for {where.stack}{'' if changed or state == 'status' else ', as it was'}")
 
 
+def drain(where: Fleet, host: str, *, back: bool, wait_s: int, as_json: bool) -> None:
+    from stacks import drain as drains
+
+    changed = drains.drain(where, host, back=back)
+    if changed and not back and wait_s:
+        ui.say(f"{host} gets no new request; waiting {wait_s} s for those under way")
+        time.sleep(wait_s)
+    if as_json:
+        ui.emit("cmctl/drain/1", {"stack": where.stack, "host": host, "drained": not back, "changed": changed})
+    else:
+        ui.say(f"{host} {'serves again' if back else 'is drained'}{'' if changed else ', as it was'}")
+        ui.hint(f"cmctl status --env {where.facts.environment.name}" if back else f"cmctl drain {host} --back")
+
+
+def serving_version(where: Fleet) -> str:
+    from stacks.drain import serving_version as found
+
+    return found(where)
+
+
 def lock(where: Fleet, action: str, *, yes: bool, as_json: bool) -> None:
     from hosts import door
 

@@ -1,7 +1,7 @@
 """The flag files of a load balancer's `live/` folder: what stands there decides, request by request, where users go.
 
 `green` moves everybody to green (without it: blue). `to-green-5` sends 5 % of the requests to green and leaves the others,
-`to-blue-5` the same way back. `maintenance` closes the door. Files are made and removed by rename; nothing is reloaded.
+`to-blue-5` the same way back. `maintenance` closes the door. `without-app2` leaves one host out of either slot. Files are made and removed by rename; nothing is reloaded.
 A switch at the end of canary steps first makes or removes `green`, then removes the step's flag: with both, and when the
 names are worked through in order, no request goes back to the former slot.
 """
@@ -24,6 +24,11 @@ def canary(slot: Slot, share: int) -> str:
         known = ", ".join(str(one) for one in CANARY_SHARES)
         raise BadInput(f"no canary step of {share} %", why=f"balancers know {known} %", hint="--canary 5,25,50")
     return f"to-{slot}-{share}"
+
+
+def without(host: str) -> str:
+    """The flag that leaves a host out. At most one such flag stands."""
+    return f"{WITHOUT}{host}"
 
 
 def flags(slot: Slot, canary_to: Slot | None = None, share: int = 0) -> tuple[str, ...]:

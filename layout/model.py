@@ -103,6 +103,11 @@ class Layout:
     def of(self, service: str, slot: Slot) -> tuple[Instance, ...]:
         return tuple(one for one in self.instances if one.service == service and one.slot == slot)
 
+    def drainable(self) -> tuple[str, ...]:
+        """Hosts of instances that every service can do without, because it has others."""
+        services = {service: {one.host for one in self.instances if one.service == service} for service in self.phase.workloads}
+        return tuple(sorted({one.host for one in self.instances if all(hosts - {one.host} for hosts in services.values())}))
+
     @property
     def everything(self) -> tuple[Instance | Fixed, ...]:
         return (*self.fixed, *self.instances)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from layout import fixed, roles
+from layout import fixed, live, roles
 from layout.fixed import HTTP, HTTPS
 from layout.live import CANARY_SHARES
 from layout.model import SLOTS, Fixed, Layout
@@ -77,6 +77,7 @@ def balancer(layout: Layout, host: str, version: Version) -> str:
         servers=_servers(layout),
         probe_port=PROBE_PORT,
         shares=CANARY_SHARES,
+        without=[live.without(one) for one in layout.drainable()],
         slots=SLOTS,
         retry_after_s=RETRY_AFTER_S,
     )
@@ -147,6 +148,9 @@ def _upstreams(layout: Layout, facts: Balancer, host: str) -> list[Upstream]:
                 for one in layout.of(service, slot)
             )
             found.append(Upstream(f"{service}_{slot}", servers))
+            for left_out in layout.drainable():
+                others = tuple(text for text, one in zip(servers, layout.of(service, slot), strict=True) if one.host != left_out)
+                found.append(Upstream(f"{service}_{slot}_{live.without(left_out)}", others))
     return found
 
 
