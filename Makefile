@@ -29,6 +29,10 @@ live: setup  ## The live suites: real engine, containers and load; prints their 
 	@$(VENV)/python -m tools.prepare
 	@$(VENV)/pytest -q -s -m live tests/live --ignore-glob='*_cluster*'
 
+live-fleet: setup  ## Four real hosts over SSH: releases, rollbacks, faults at every step (root; FULL=1 for every step with every fault)
+	@$(VENV)/python -m tools.prepare
+	@$(VENV)/pytest -q -s -m live tests/live/test_fleet_live.py
+
 live-cluster: setup  ## A real Kubernetes control plane and node on this machine: rollouts, drains, scaling, faults (root)
 	@$(VENV)/python -m tools.prepare cluster
 	@$(VENV)/pytest -q -s -m live tests/live/test_cluster*
