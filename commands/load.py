@@ -58,6 +58,11 @@ def loadtest(
     report: Report = None,
     url: Url = None,
     values: Set = None,
+    processes: Annotated[int, typer.Option("--processes", min=1, max=32, help="Processes that send, where one cannot send enough.")] = 1,
+    workers: Annotated[int, typer.Option("--workers", min=0, max=32, help="Workers on other machines; see `loadtest worker`.")] = 0,
+    bind: Annotated[
+        str, typer.Option("--bind", help="HOST:PORT of this machine to which workers come. Not encrypted: a network of your own.")
+    ] = "",
     i_own_this: Own = False,
     as_json: options.Json = False,
 ) -> None:
@@ -72,9 +77,9 @@ def loadtest(
 
     kinds = {"--smoke": smoke, "--quick": quick, "--soak": soak, "--spike": spike, "--compare": compare is not None}
     kind = _one_of([name for name, wanted in kinds.items() if wanted], rate, seconds)
-    asked = load_plan.Asked(
-        platform, load_plan.live_phase(platform, env) if phase is None else phase, env, url, load_plan.pairs(values or []), i_own_this
-    )
+    senders = load_plan.Senders(processes, workers, bind)
+    number = load_plan.live_phase(platform, env) if phase is None else phase
+    asked = load_plan.Asked(platform, number, env, url, load_plan.pairs(values or []), i_own_this, senders)
     if kind == "--soak":
         code = load_long.soaked(asked, rate, seconds, report, as_json=as_json)
     elif kind == "--spike":
@@ -106,7 +111,22 @@ def _one_of(kinds: list[str], rate: float | None, seconds: float | None) -> str:
     return kind
 
 
+def worker(
+    master: Annotated[str, typer.Option("--master", help="HOST:PORT that the load test was given as --bind.")],
+) -> None:
+    """Send a part of another machine's load test: waits for its plan, plays its probes, ends with it."""
+    from errors import BadInput, Unreachable
+    from loadtests import run
+
+    host, _, port = master.rpartition(":")
+    if not (host and port.isdigit()):
+        raise BadInput(f"{master!r} is not HOST:PORT", hint="cmctl loadtest worker --master 10.0.0.5:5557")
+    if run.worker(master):
+        raise Unreachable(f"no load test answers at {master}", hint=f"start it first: cmctl loadtest --workers 1 --bind {master}")
+
+
 def register(app: typer.Typer) -> None:
     load_selftest.register(group)
     load_trend.register(group)
+    group.command("worker")(worker)
     app.add_typer(group, name="loadtest")

@@ -11,11 +11,20 @@ from environments.home import home
 from environments.load import load as load_environment
 from environments.model import Environment
 from errors import BadInput, Unreachable
-from loadtests.plan import Plan, Probe, plan_for
+from loadtests.plan import Plan, Probe, plan_for, with_workers
 from phases.load import load
 from phases.model import Phase, Platform
 from stacks.standing import standing
 from templates import names
+
+
+@dataclass(frozen=True)
+class Senders:
+    """Who sends: processes on this machine, and workers elsewhere that come to `bind`."""
+
+    processes: int = 1
+    remote: int = 0
+    bind: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,7 @@ class Asked:
     url: str | None = None
     values: Mapping[str, str] | None = None
     i_own_this: bool = False
+    senders: Senders = Senders()
 
 
 def live_phase(platform: str, environment: str) -> int:
@@ -73,6 +83,7 @@ def _plan(asked: Asked, probes: tuple[Probe, ...], others: Sequence[Phase] = ())
         loaded.platform, loaded.phase(asked.phase), environment, probes, authority=authority(loaded.platform, environment), url=asked.url,
         variables=asked.values or None, version=loaded.platform.version, i_own_this=asked.i_own_this, others=others,
     )  # fmt: skip
+    plan = with_workers(plan, asked.senders.processes, asked.senders.remote, asked.senders.bind)
     return plan.model_copy(update={"version": version_there(asked) or plan.version})
 
 

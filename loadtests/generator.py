@@ -1,5 +1,7 @@
 """The load generator: `python -m loadtests.generator PLAN.json`, a process of its own because Locust patches sockets.
 
+`python -m loadtests.generator --worker HOST:PORT` plays parts of another one's probes instead.
+
 Checks the target, rehearses the journeys, plays the plan's probes, then (with `follow`) probes that come as JSON lines on
 stdin. Says what it does as JSON lines on stdout (loadtests/progress.py). Exit codes: 0 done, 2 bad plan, 3 a journey
 fails, 7 the target cannot be reached.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import random
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +24,14 @@ from locust.env import Environment
 from pydantic import BaseModel
 
 from errors import BadInput
+from loadtests import crew, progress, rehearsal
 from loadtests import plan as plans
-from loadtests import progress, rehearsal
 from loadtests.audience import Audience, size_for
 from loadtests.load import Load
 from loadtests.locustfile import Visitor
 from loadtests.plan import Plan, Probe
 from loadtests.priority import be_on_time
+from loadtests.result import Measured
 from loadtests.wire import Wire, context_factory, pin, reach
 
 
@@ -37,64 +41,86 @@ def say(event: BaseModel) -> None:
 
 
 class Session:
-    """One plan from the first check to the last probe."""
+    """One plan from the first check to the last probe. With workers it only leads; `accounts` are given to a worker, who makes none."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, accounts: Sequence[tuple[str, str]] = ()) -> None:
         self.plan = plan
         self.load: Load | None = None
+        self.leader = crew.Leader(plan, say) if plan.workers else None
         self.ended = False
         self.usual_s = 1.0
         self.orders: gevent.queue.Queue[Probe | None] = gevent.queue.Queue()
         self.audience = Audience(
             plan.journeys, size_for(0), random.Random(plan.seed), plan.run, plan.part, plan.parts, plan.client_addresses, plan.variables,  # noqa: S311 - a mix of journeys is no secret
+            accounts,
         )  # fmt: skip
+        pin(plan.target)
+        self.wire = client(plan)
 
     def run(self) -> int:
-        pin(self.plan.target)
         kind, why = reach(self.plan.target)
         if kind:
             return _refuse(progress.Refusal.model_validate({"kind": kind, "what": _unreachable(self.plan, kind), "why": why}))
         say(progress.Checking(target=self.plan.target.url))
-        wire = client(self.plan)
         try:
-            say(rehearsal.rehearse(self.plan, wire, self.audience, gevent.sleep))
+            say(rehearsal.rehearse(self.plan, self.wire, self.audience, gevent.sleep))
+            if self.leader:
+                self.leader.gather(self.audience.accounts)
         except rehearsal.Failed as failed:
             return _refuse(failed.refusal)
+        except crew.Missing as missing:
+            return _refuse(progress.Refusal(kind="workers", what="the load workers did not all come", why=str(missing)))
         # Connections are open now, caches warm: this is how quick the service is for one user.
-        self.usual_s = rehearsal.play_all(wire, self.audience) or 1.0
+        self.usual_s = rehearsal.play_all(self.wire, self.audience) or 1.0
+        self._probes()
+        if self.leader:
+            self.leader.close()
+        say(progress.Bye())
+        return 0
+
+    def _probes(self) -> None:
         if self.plan.follow:
             gevent.spawn(self._listen)
         for probe in self.plan.probes:
-            self._probe(wire, probe)
+            self._probe(probe)
         while self.plan.follow and not self.ended and (order := self.orders.get()) is not None:
-            self._probe(wire, order)
-        say(progress.Bye())
-        return 0
+            self._probe(order)
 
     def stop(self, *_: object) -> None:
         self.ended = True
         self.orders.put(None)
         if self.load:
             self.load.stop()
+        if self.leader:
+            gevent.spawn(self.leader.stop)
 
-    def _probe(self, wire: Wire, probe: Probe) -> None:
+    def _probe(self, probe: Probe) -> None:
         if self.ended:
             return
+        say(progress.Started(probe=probe))
+        measured = self.leader.play(probe) if self.leader else self.play(probe, say)
+        if measured is None:
+            self.stop()
+            return
+        # A probe without patience is a burst: overload that is meant.
+        strained = probe.kind == "closed" or probe.patience_s is None or measured.stopped in {"in-flight", "errors"}
+        if strained and probe.recovery_s and not self.ended:
+            waited = rehearsal.recover(self.wire, self.audience, self.usual_s, probe.recovery_s, gevent.sleep)
+            measured = measured.model_copy(update={"recovery_s": waited})
+        say(measured)
+
+    def play(self, probe: Probe, tell: Callable[[progress.Second], None]) -> Measured:
+        """Send the probe's load from this process."""
         before = self.audience
         self.audience = Audience(
             before.journeys, size_for(probe.rate_per_s), before.random, before.run, before.part, before.parts, before.addresses, before.variables,
             before.accounts, born=before.born,
         )  # fmt: skip
-        say(progress.Started(probe=probe))
-        self.load = Load(self.plan, wire, self.audience, probe, say)
-        measured = self.load.run()
-        self.load = None
-        # A probe without patience is a burst: overload that is meant.
-        strained = probe.kind == "closed" or probe.patience_s is None or measured.stopped in {"in-flight", "errors"}
-        if strained and probe.recovery_s and not self.ended:
-            waited = rehearsal.recover(wire, self.audience, self.usual_s, probe.recovery_s, gevent.sleep)
-            measured = measured.model_copy(update={"recovery_s": waited})
-        say(measured)
+        self.load = Load(self.plan, self.wire, self.audience, probe, tell)
+        try:
+            return self.load.run()
+        finally:
+            self.load = None
 
     def _listen(self) -> None:
         """Probes from the parent; when its pipe ends, the parent is gone and so is the reason to send load."""
@@ -126,7 +152,20 @@ def _refuse(refusal: progress.Refusal) -> int:
     return 3 if refusal.kind == "journey" else 7
 
 
+def work(leader: str) -> int:
+    """Be a worker of the leader at HOST:PORT until it is done."""
+    host, _, port = leader.rpartition(":")
+    worker = crew.Worker(host, int(port), Session)
+    gevent.signal_handler(signal.SIGTERM, worker.over.set)
+    gevent.signal_handler(signal.SIGINT, worker.over.set)
+    worker.run()
+    return 0
+
+
 def main(argv: list[str]) -> int:
+    if argv[1:2] == ["--worker"]:
+        be_on_time()
+        return work(argv[2])
     try:
         plan = plans.parse(Path(argv[1]).read_text(encoding="utf-8"))
     except (BadInput, OSError, IndexError) as error:

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from loadtests import histogram
+from loadtests.plan import Probe
+from loadtests.progress import Second
 from loadtests.result import Block, Endpoint, Generator, Latency, Measured
 
 
@@ -38,6 +40,25 @@ def _merged(parts: Sequence[Measured], seconds: float, blocks: tuple[Block, ...]
         "in_flight": round(sum(part.in_flight for part in parts) * rates, 3), "endpoints": tuple(_endpoints(parts)), "blocks": blocks,
         "generator": generator, "stopped": next((part.stopped for part in parts if part.stopped), ""),
         "recovery_s": max((part.recovery_s for part in parts if part.recovery_s is not None), default=None),
+    })  # fmt: skip
+
+
+def split(probe: Probe, parts: int) -> list[Probe | None]:
+    """The probe's load in equal parts; a part without any load is None. Raises ValueError for no parts."""
+    if parts < 1:
+        raise ValueError("a probe needs somebody to play it")
+    if probe.kind == "open":
+        return [probe.model_copy(update={"rate_per_s": probe.rate_per_s / parts}) for _ in range(parts)]
+    users = [probe.users // parts + (number < probe.users % parts) for number in range(parts)]
+    return [probe.model_copy(update={"users": count}) if count else None for count in users]
+
+
+def seconds(parts: Sequence[Second]) -> Second:
+    """One second of several processes: counts add up, p95 and lag are the worst."""
+    return parts[0].model_copy(update={
+        "offered": sum(part.offered for part in parts), "answered": sum(part.answered for part in parts), "failed": sum(part.failed for part in parts),
+        "in_flight": sum(part.in_flight for part in parts), "p95_ms": _worst(part.p95_ms for part in parts),
+        "start_lag_ms": max(part.start_lag_ms for part in parts), "cpu_share": round(sum(part.cpu_share for part in parts), 3),
     })  # fmt: skip
 
 

@@ -71,7 +71,11 @@ class Probe(Fixed):
 
 
 class Plan(Fixed):
-    """Everything the child process needs. Times in seconds, limits in ms; `limits_ms[0]` is the SLO's."""
+    """Everything the child process needs. Times in seconds, limits in ms; `limits_ms[0]` is the SLO's.
+
+    With `workers` the child leads so many, who come to `crew_host` and `crew_port` (`processes` of them are started beside
+    it); without, it sends the load itself.
+    """
 
     format: Literal["cmctl/load-plan/1"] = "cmctl/load-plan/1"
     run: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
@@ -91,6 +95,10 @@ class Plan(Fixed):
     accounts: Annotated[int, Field(ge=0, le=1000)] = 20
     part: Annotated[int, Field(ge=0)] = 0
     parts: Annotated[int, Field(ge=1, le=64)] = 1
+    workers: Annotated[int, Field(ge=0, le=64)] = 0
+    processes: Annotated[int, Field(ge=0, le=64)] = 0
+    crew_host: str = "127.0.0.1"
+    crew_port: Annotated[int, Field(ge=0, le=65535)] = 0
     probes: tuple[Probe, ...]
     follow: bool = False
     max_requests: Annotated[int, Field(gt=0, le=5_000_000)] = 1_000_000
@@ -177,6 +185,20 @@ def _target(platform: Platform, environment: Environment, url: str | None, autho
     if environment.kind == "cloud":
         return target
     return target.model_copy(update={"address": str(environment.listen.address), "port": target.named_port})
+
+
+def with_workers(plan: Plan, processes: int, remote: int, bind: str) -> Plan:
+    """The plan for several senders: `processes` on this machine and `remote` ones that come to `bind`, HOST:PORT.
+
+    Raises BadInput for a place that is none, and for remote workers without one.
+    """
+    if processes <= 1 and not remote:
+        return plan
+    host, _, port = bind.rpartition(":")
+    if remote and not (host and port.isdigit() and 0 < int(port) < 65536):
+        raise BadInput(f"{bind!r} is no place that remote workers could come to", hint="--bind HOST:PORT, an address of this machine")
+    local = {"workers": processes + remote, "processes": processes}
+    return plan.model_copy(update={**local, "crew_host": host, "crew_port": int(port)} if remote else local)
 
 
 def parse(text: str) -> Plan:

@@ -77,7 +77,7 @@ class Refusal(Value):
     """Why no load was sent. `kind`: the target does not answer, its certificate is not its own, a journey or the plan fails."""
 
     event: Literal["refusal"] = "refusal"
-    kind: Literal["unreachable", "certificate", "journey", "plan"]
+    kind: Literal["unreachable", "certificate", "journey", "plan", "workers"]
     what: str
     why: str = ""
 

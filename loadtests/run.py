@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import queue
+import socket
 import subprocess
 import sys
 import tempfile
@@ -45,18 +46,17 @@ class Generator:
         self.interrupted = False
 
     def __enter__(self) -> Self:
+        plan = self._plan.model_copy(update={"crew_port": _free_port()}) if self._plan.workers and not self._plan.crew_port else self._plan
         path = Path(self._folder.name) / "plan.json"
         path.touch(mode=0o600)
         # Probes come one by one over the pipe; when the pipe ends, the child stops, whatever became of this process.
-        path.write_text(self._plan.model_copy(update={"follow": True, "probes": ()}).model_dump_json(), encoding="utf-8")
-        # A session of its own: Ctrl-C on the terminal reaches this process, which then asks the child for what it has.
+        path.write_text(plan.model_copy(update={"follow": True, "probes": ()}).model_dump_json(), encoding="utf-8")
         with self._errors.open("wb") as errors:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "loadtests.generator", str(path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=errors, text=True, start_new_session=True,
-            )  # fmt: skip
-        assert self._child.stdin is not None  # noqa: S101 - asked for above
-        assert self._child.stdout is not None  # noqa: S101 - asked for above
+            self._child = _start([str(path)], errors)
+            # Without their leader workers end by themselves.
+            self._workers = [_start(["--worker", f"{_reached_at(plan)}:{plan.crew_port}"], errors) for _ in range(plan.processes)]
+        assert self._child.stdin is not None  # noqa: S101 - asked for in _start
+        assert self._child.stdout is not None  # noqa: S101 - asked for in _start
         self._pipe = self._child.stdin
         self._reader = threading.Thread(target=_pump, args=(self._child.stdout, self._lines), daemon=True)
         self._reader.start()
@@ -65,11 +65,8 @@ class Generator:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(BrokenPipeError):
             self._pipe.close()
-        try:
-            self._child.wait(GOODBYE_S)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
+        for child in (self._child, *self._workers):
+            _end(child)
         self._reader.join(GOODBYE_S)
         self._folder.cleanup()
 
@@ -127,6 +124,41 @@ class Generator:
         return "\n".join(lines[-TAIL_LINES:]) or "it said nothing"
 
 
+def _start(arguments: list[str], errors: IO[bytes]) -> subprocess.Popen[str]:
+    """A session of its own: Ctrl-C on the terminal reaches this process, which then asks the child for what it has."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "loadtests.generator", *arguments], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    try:
+        child.wait(GOODBYE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    for pipe in (child.stdin, child.stdout):
+        if pipe:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+
+def worker(leader: str) -> int:
+    """Be a load worker of the leader at HOST:PORT until it is done; the exit code of the child that does it."""
+    with subprocess.Popen([sys.executable, "-m", "loadtests.generator", "--worker", leader], cwd=ROOT) as child:
+        return child.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _reached_at(plan: Plan) -> str:
+    return "127.0.0.1" if plan.crew_host in ("0.0.0.0", "*") else plan.crew_host  # noqa: S104 - a comparison, nothing is bound
+
+
 def _pump(stream: IO[str], lines: queue.Queue[str | None]) -> None:
     """Reads the child's lines on a thread, so that the main one can keep time and hear Ctrl-C."""
     with stream:
@@ -138,6 +170,8 @@ def _pump(stream: IO[str], lines: queue.Queue[str | None]) -> None:
 def _refused(refusal: progress.Refusal) -> Exception:
     if refusal.kind == "journey":
         return GateRefused(refusal.what, why=refusal.why, hint="cmctl status, then the application's log")
+    if refusal.kind == "workers":
+        return Unreachable(refusal.what, why=refusal.why, hint="start them first: cmctl loadtest worker --master HOST:PORT")
     if refusal.kind == "plan":
         return BadInput(refusal.what, why=refusal.why)
     return Unreachable(refusal.what, why=refusal.why, hint="cmctl status; is the phase deployed, and is the domain right?")

@@ -21,7 +21,7 @@ FLOORS = {
     "stacks": 5, "tools": 5, "loadtests.run": 5, "runbooks": 5,
     "commands": 6, "cli": 6,
 }  # fmt: skip
-APART = {"app", "tests", "loadtests.locustfile", "loadtests.generator"}
+APART = {"app", "tests", "loadtests.locustfile", "loadtests.generator", "loadtests.crew"}
 
 # Module → the rooms or files that may import it.
 MAY_IMPORT = {
@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "pulumi_mongodbatlas": {"stacks"},
     "pulumi_kubernetes": {"stacks"},
     "grpc": {"stacks"},
-    "locust": {"loadtests.locustfile", "loadtests.generator"},
+    "locust": {"loadtests.locustfile", "loadtests.generator", "loadtests.crew"},
     "prometheus_api_client": {"monitoring.gateway"},
     "requests": {"monitoring.gateway", "hosts.acme"},
     "asyncssh": {"hosts"},

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from errors import CmctlError
-from tools import toolchain
+from tools import browser, toolchain
 from tools.cluster import family
 from tools.container_engine import install_and_start
 from tools.lab import layers, needs
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] = ()) -> int:
             say(f"{program.name}: {program}")
         if not arguments:
             bring_lab()
+        browser.install(say)
     except CmctlError as error:
         say(str(error))
         return error.exit_code

@@ -115,19 +115,25 @@ def work() -> Iterator[tuple[str, int, str]]:
     yield from (("guard", number, kind) for kind in ("starved", "quiet") for number in range(GUARD))
 
 
-def play(one: tuple[str, int, str]) -> None:
-    """Each in a process of its own."""
-    what, number, which = one
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.live.bench_capacity", what, str(number), which], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def one(what: str, number: int, which: str) -> Row:
+    """One run in a process of its own. Raises RuntimeError with its last words."""
+    command = [sys.executable, "-m", "tests.live.bench_capacity", what, str(number), which]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        print(f"{what} {number} {which} ended with {done.returncode}: {done.stderr[-400:]}", file=sys.stderr, flush=True)
+        raise RuntimeError(f"{what} {number} {which} ended with {done.returncode}: {done.stderr[-400:]}")
+    found: Row = json.loads(done.stdout.splitlines()[-1])
+    return {**found, "load": round(os.getloadavg()[0], 1)}
+
+
+def play(task: tuple[str, int, str]) -> None:
+    try:
+        row = json.dumps(one(*task))
+    except RuntimeError as error:
+        print(error, file=sys.stderr, flush=True)
         return
-    load = os.getloadavg()[0]
     with OUT.open("a", encoding="utf-8") as out:
-        out.write(json.dumps({**json.loads(done.stdout.splitlines()[-1]), "load": round(load, 1)}) + "\n")
-    print(done.stdout.splitlines()[-1][:200], file=sys.stderr, flush=True)
+        out.write(f"{row}\n")
+    print(row[:200], file=sys.stderr, flush=True)
 
 
 def accuracy(rows: Sequence[Row]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from errors import Unreachable
-from tools import prepare, toolchain
+from tools import browser, prepare, toolchain
 
 
 def test_the_engine_and_both_programs_are_brought(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,6 +16,7 @@ def test_the_engine_and_both_programs_are_brought(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(toolchain, "pulumi", lambda _: Path("/cache/pulumi"))
     monkeypatch.setattr(toolchain, "ferretdb", lambda _: Path("/cache/ferretdb"))
     monkeypatch.setattr(prepare, "bring_lab", lambda: prepare.say("lab: /cache/lab"))
+    monkeypatch.setattr(browser, "install", lambda report: report("the browser is there"))
     assert prepare.main() == 0
     out, err = capsys.readouterr()
     assert out == ""
@@ -24,6 +25,7 @@ def test_the_engine_and_both_programs_are_brought(monkeypatch: pytest.MonkeyPatc
         "pulumi: /cache/pulumi",
         "ferretdb: /cache/ferretdb",
         "lab: /cache/lab",
+        "the browser is there",
     ]
 
 
