@@ -4,7 +4,7 @@ VENV := .venv/bin
 # CI counts a skipped live suite as a failure.
 export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 
-.PHONY: help demo test check fast live live-fleet live-cluster properties bench bench-switch bench-capacity golden clean setup
+.PHONY: help demo test check fast live live-fleet live-cluster properties bench bench-switch bench-capacity bench-transfer golden clean setup
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,13 +33,16 @@ live-cluster: setup  ## A real Kubernetes control plane and node on this machine
 	@$(VENV)/python -m tools.prepare cluster
 	@$(VENV)/pytest -q -s -m live tests/live/test_cluster*
 
-bench: bench-switch bench-capacity  ## All benchmarks
+bench: bench-switch bench-capacity bench-transfer  ## All benchmarks
 
 bench-switch: setup  ## 20 deploys and 20 rollbacks under load, beside docker compose up --force-recreate
 	@$(VENV)/python -m tests.live.bench_switch
 
 properties: setup  ## The properties of costs, 100,000 cases each (CMCTL_CASES=…); minutes
 	@CMCTL_CASES=$${CMCTL_CASES:-100000} $(VENV)/pytest -q tests/costs -m properties --durations=0
+
+bench-transfer: setup  ## Images to two lab hosts, beside docker save | ssh docker load (root)
+	@$(VENV)/python -m tests.live.bench_transfer
 
 bench-capacity: setup  ## 32 capacity searches on services of known limits, beside a k6-style and a Locust ramp (hours; JOBS=2 at once)
 	@$(VENV)/python -m tests.live.bench_capacity

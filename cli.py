@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from commands import (
+    cert,
     cluster,
     cost,
     deploy,
@@ -45,6 +46,7 @@ for family in (
     host,
     lab,
     cluster,
+    cert,
 ):
     family.register(app)
 

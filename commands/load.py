@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from commands import load_selftest, options
+from commands import load_selftest, load_trend, options
 
 Rate = Annotated[
     float | None, typer.Option("--rate", min=0.1, max=10_000, help="Is this many requests per second fine? One probe at that rate.")
 ]
 Seconds = Annotated[
     float | None,
-    typer.Option("--seconds", min=1, max=3600, help="Seconds of load that count, for --smoke and --rate; after 5 s of warming up."),
+    typer.Option("--seconds", min=1, max=3600, help="Seconds of load that count, for --smoke, --rate and --soak; after 5 s of warming up."),
 ]
 Own = Annotated[bool, typer.Option("--i-own-this", help="Needed for production: real users share what is loaded.")]
 Url = Annotated[str | None, typer.Option("--url", help="Another declared host of the environment than its domain.")]
@@ -44,6 +44,12 @@ def loadtest(
     platform: options.Platform = "codementee",
     smoke: Annotated[bool, typer.Option("--smoke", help="Half a minute of the journeys' mix at one rate.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="A search within two minutes; its interval is wider.")] = False,
+    soak: Annotated[bool, typer.Option("--soak", help="One rate for half an hour: does it get slower, does it leak.")] = False,
+    spike: Annotated[bool, typer.Option("--spike", help="A burst of 1.5 times what it holds: what it costs, how soon it is over.")] = False,
+    compare: Annotated[
+        str | None,
+        typer.Option("--compare", help="Another environment, or a declared URL, with the base build: is this one slower? By turns."),
+    ] = None,
     rate: Rate = None,
     seconds: Seconds = None,
     allow_overload: Overload = False,
@@ -61,29 +67,46 @@ def loadtest(
     """
     if context.invoked_subcommand is not None:
         return
-    from commands import load_plan, load_probe, load_search
-    from errors import BadInput
+    from commands import load_long, load_plan, load_probe, load_search
     from loadtests import hunt
 
-    if smoke and quick:
-        raise BadInput("--smoke and --quick are two different load tests", hint="give one of them")
-    if quick and rate is not None:
-        raise BadInput("--quick searches for a rate, --rate names one", hint="give one of them")
+    kinds = {"--smoke": smoke, "--quick": quick, "--soak": soak, "--spike": spike, "--compare": compare is not None}
+    kind = _one_of([name for name, wanted in kinds.items() if wanted], rate, seconds)
     asked = load_plan.Asked(
         platform, load_plan.live_phase(platform, env) if phase is None else phase, env, url, load_plan.pairs(values or []), i_own_this
     )
-    if smoke or rate is not None:
+    if kind == "--soak":
+        code = load_long.soaked(asked, rate, seconds, report, as_json=as_json)
+    elif kind == "--spike":
+        code = load_long.spiked(asked, rate, report, allow_overload=allow_overload, as_json=as_json)
+    elif compare is not None:
+        code = load_long.compared(asked, compare, report, as_json=as_json)
+    elif kind == "--smoke" or rate is not None:
         wish = load_probe.Wish("smoke" if smoke else "rate", rate or SMOKE_RATE, seconds or (SMOKE_S if smoke else None), report, as_json)
-        raise typer.Exit(load_probe.play(asked, wish))
-    if seconds is not None:
+        code = load_probe.play(asked, wish)
+    else:
+        terms = load_search.Terms(hunt.QUICK if quick else hunt.DEFAULT, allow_overload, users, growth, report, as_json)
+        code = load_search.search(asked, terms)
+    raise typer.Exit(code)
+
+
+def _one_of(kinds: list[str], rate: float | None, seconds: float | None) -> str:
+    """The kind of load test that is asked for, empty for a search. Raises BadInput for options that do not go together."""
+    from errors import BadInput
+
+    if len(kinds) > 1:
+        raise BadInput(f"{' and '.join(kinds)} are different load tests", hint="give one of them")
+    kind = kinds[0] if kinds else ""
+    if rate is not None and kind in {"--quick", "--compare"}:
+        raise BadInput(f"{kind} finds its own load, --rate names one", hint="give one of them")
+    if seconds is not None and (kind in {"--quick", "--spike", "--compare"} or (not kind and rate is None)):
         raise BadInput(
-            "a search takes as long as it needs, five minutes at most",
-            hint="--seconds goes with --smoke and --rate; --quick is a shorter search",
+            f"{kind or 'a search'} takes as long as it needs, five minutes at most", hint="--seconds goes with --smoke, --rate and --soak"
         )
-    profile = hunt.QUICK if quick else hunt.DEFAULT
-    raise typer.Exit(load_search.search(asked, load_search.Terms(profile, allow_overload, users, growth, report, as_json)))
+    return kind
 
 
 def register(app: typer.Typer) -> None:
     load_selftest.register(group)
+    load_trend.register(group)
     app.add_typer(group, name="loadtest")

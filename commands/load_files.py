@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from errors import BadInput
 from loadtests import junit, report
-from loadtests.result import CAPACITY_SCHEMA, SCHEMA, CapacityResult, Result
+from loadtests.result import CAPACITY_SCHEMA, SCHEMA, CapacityResult, Result, Verdict
 from phases.model import Slo
 
 
@@ -43,6 +43,12 @@ def of_probe(path: Path, result: Result) -> list[Path]:
     return _written(path, {
         "result.json": _json(SCHEMA, result.document()), "summary.md": report.markdown_of_probe(result), "junit.xml": junit.of_smoke(result),
     })  # fmt: skip
+
+
+def document(path: Path, schema: str, found: dict[str, Any], verdict: Verdict, reasons: Sequence[str]) -> list[Path]:
+    """A document with its verdict as one JUnit case."""
+    name = schema.split("/")[1]
+    return _written(path, {"result.json": _json(schema, found), "junit.xml": junit.of_verdict(name, verdict, reasons)})
 
 
 def _json(schema: str, document: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from environments.certificates import certificate
 from environments.home import home
@@ -49,6 +49,11 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
 
 def phase(asked: Asked) -> Phase:
     return load(asked.platform).phase(asked.phase)
+
+
+def elsewhere(asked: Asked, base: str) -> Asked:
+    """The same phase at a URL of the same environment, or in another environment of that name."""
+    return replace(asked, url=base) if "://" in base else replace(asked, environment=base, url=None)
 
 
 def probes_plan(asked: Asked, *probes: Probe) -> Plan:

@@ -21,6 +21,11 @@ def text(found: Sequence[tuple[Estimate, PerUserReport]]) -> str:
         ),
         ("cmctl_cost_per_user", "Cost of one user in a month by denominator", [one for pair in found for one in _users(*pair)]),
         (
+            "cmctl_cost_confidence_share",
+            "Share of the infrastructure's cost by confidence of its prices, 0 to 1",
+            [one for estimate, _ in found for one in _confidence(estimate)],
+        ),
+        (
             "cmctl_cost_unknown_lines",
             "Lines without a price: above 0 every cost is a lower bound",
             [_unknown(estimate) for estimate, _ in found],
@@ -57,6 +62,10 @@ def _users(estimate: Estimate, per_user: PerUserReport) -> list[Sample]:
             if money is not None:
                 found.append(({**_head(estimate), "basis": row.basis, "quantile": quantile}, _number(money)))
     return found
+
+
+def _confidence(estimate: Estimate) -> list[Sample]:
+    return [({**_head(estimate), "confidence": name}, f"{share:.10g}") for name, share in estimate.confidence().items()]
 
 
 def _unknown(estimate: Estimate) -> Sample:

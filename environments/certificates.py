@@ -1,10 +1,13 @@
-"""TLS certificates: an authority of this machine's own for local work, or the operator's files, checked before use."""
+"""TLS certificates: an authority of this machine's own for local work, the operator's files, or what an ACME authority gave.
+
+All are checked before use. What ACME gave is kept under cmctl's home, and on the hosts that use it.
+"""
 
 from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from itertools import pairwise
@@ -22,6 +25,7 @@ from errors import BadInput
 
 LEAF_DAYS = 90
 RENEW_DAYS = 30
+ACME, ACCOUNT = "acme.pem", "acme-account.pem"
 
 
 @dataclass(frozen=True)
@@ -36,19 +40,66 @@ class Certificate:
 def certificate(environment: Environment, names: Sequence[str], home: Path, now: datetime.datetime | None = None) -> Certificate:
     """The certificate for `names`. Generated ones stay the same until 30 days before their end.
 
-    Raises BadInput when the operator's certificate is expired, has another key or does not cover a name.
+    Where ACME is to give one and has not yet, a stop-gap of this machine's authority lets the load balancers start.
+    Raises BadInput when the operator's or ACME's certificate is expired, has another key or does not cover a name.
     """
     now = now or datetime.datetime.now(datetime.UTC)
     if environment.tls.origin == "files":
         return _from_files(environment, names, now)
-    if environment.kind == "cloud":
+    given = kept(environment, home) if environment.tls.origin == "acme" else None
+    if given:
+        return _checked(given, environment, names, now)
+    if environment.kind == "cloud" and environment.tls.origin == "generated":
         raise BadInput(
             f"environment {environment.name}: a generated certificate is trusted by no browser",
-            hint="tls: {from: files, certificate: …, key: …}",
+            hint="tls: {from: files, certificate: …, key: …}, or {from: acme}",
         )
     folder = home / "tls" / environment.name
     with private_files.alone(folder):
         return _generated(folder, environment, names, now)
+
+
+def kept(environment: Environment, home: Path) -> Certificate | None:
+    """What an ACME authority gave this environment, if it did."""
+    path = home / "tls" / environment.name / ACME
+    return Certificate(*_split(private_files.read(path))) if path.exists() else None
+
+
+def keep(environment: Environment, home: Path, found: Certificate) -> None:
+    private_files.write(home / "tls" / environment.name / ACME, found.chain + found.key)
+
+
+def account(environment: Environment, home: Path, made: Callable[[], str]) -> str:
+    """The key by which the ACME authority knows this environment's owner; `made` once."""
+    path = home / "tls" / environment.name / ACCOUNT
+    with private_files.alone(path.parent):
+        if not path.exists():
+            private_files.write(path, made())
+    return private_files.read(path)
+
+
+def pair(text: str) -> Certificate:
+    """The certificate in a file that holds the chain and then the key."""
+    return Certificate(*_split(text))
+
+
+def due(chain: str, now: datetime.datetime) -> bool:
+    """Whether it is time for a new one: less than 30 days left, or less than a third of a life shorter than 90 days."""
+    leaf = x509.load_pem_x509_certificates(chain.encode())[0]
+    left = leaf.not_valid_after_utc - now
+    return left < min(datetime.timedelta(days=RENEW_DAYS), (leaf.not_valid_after_utc - leaf.not_valid_before_utc) / 3)
+
+
+def is_stopgap(environment: Environment, chain: str) -> bool:
+    """Whether this machine's own authority made a certificate."""
+    return x509.load_pem_x509_certificates(chain.encode())[0].issuer == _authority_name(environment)
+
+
+def _checked(given: Certificate, environment: Environment, names: Sequence[str], now: datetime.datetime) -> Certificate:
+    found = problems(given.chain, given.key, names, now)
+    if found:
+        raise BadInput(f"the certificate of {environment.name}: {'; '.join(found)}", hint=f"cmctl cert renew --env {environment.name}")
+    return given
 
 
 def _generated(folder: Path, environment: Environment, names: Sequence[str], now: datetime.datetime) -> Certificate:
@@ -159,7 +210,7 @@ def _authority(folder: Path, environment: Environment, now: datetime.datetime) -
 
 def _new_authority(path: Path, environment: Environment, now: datetime.datetime) -> Certificate:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"cmctl {environment.name} authority of this machine")])
+    name = _authority_name(environment)
     usage = x509.KeyUsage(
         digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
         key_agreement=False, encipher_only=False, decipher_only=False,
@@ -170,6 +221,10 @@ def _new_authority(path: Path, environment: Environment, now: datetime.datetime)
     chain = _pem(builder.sign(key, hashes.SHA256()))
     private_files.write(path, chain + _key_pem(key))
     return Certificate(chain, _key_pem(key))
+
+
+def _authority_name(environment: Environment) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"cmctl {environment.name} authority of this machine")])
 
 
 def _leaf(authority: Certificate, names: Sequence[str], address: IPv4Address, now: datetime.datetime) -> tuple[str, str]:

@@ -77,6 +77,10 @@ class State(Facts):
     backend: BackendUrl | None = None
     solo: bool = False
 
+    @property
+    def on_one_machine(self) -> bool:
+        return self.backend is None or self.backend.startswith("file://")
+
 
 class Secrets(Facts):
     """`generated` makes missing ones up and keeps them 0600 (local only); `env` and `file` read what the operator gives."""
@@ -96,11 +100,19 @@ class Secrets(Facts):
 
 
 class Tls(Facts):
-    """`generated`: an own authority for this machine only; `files`: paths of a certificate chain and its key."""
+    """Where the certificate comes from.
 
-    origin: Literal["generated", "files"] = Field(alias="from")
+    `generated`: an own authority for this machine only. `files`: paths of a certificate chain and its key. `acme`: an
+    authority that asks the load balancers for proof (`directory`, by default Let's Encrypt's); `email` is told of trouble,
+    `trust` is a file of the authorities that the directory's own certificate comes from, where they are no public ones.
+    """
+
+    origin: Literal["generated", "files", "acme"] = Field(alias="from")
     certificate: FilePath | None = None
     key: FilePath | None = None
+    directory: Annotated[str, Field(pattern=r"^https://[^\s]+$")] | None = None
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = None
+    trust: FilePath | None = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -110,6 +122,9 @@ class Tls(Facts):
             raise broken("from: files needs certificate and key")
         if self.origin != "files" and (self.certificate or self.key):
             raise broken(f"goes with from: files, not with {self.origin}", "certificate" if self.certificate else "key")
+        stray = [name for name in ("directory", "email", "trust") if getattr(self, name)]
+        if self.origin != "acme" and stray:
+            raise broken(f"goes with from: acme, not with {self.origin}", stray[0])
         return self
 
 
@@ -176,6 +191,18 @@ class Environment(Facts):
     cluster: Cluster = Cluster()
     atlas: Atlas | None = None
     cloudflare: Cloudflare | None = None
+
+    @model_validator(mode="after")
+    def state_is_the_teams(self) -> Environment:
+        """Two laptops with a state each would hold two truths about one fleet."""
+        if self.kind == "cloud" and self.state.on_one_machine and not self.state.solo:
+            where = self.state.backend or "a folder of cmctl's own"
+            raise broken(
+                f"{where} is on one machine only, and a second person's deploy would hold another truth: "
+                "give a backend that all share (s3://, gs://, azblob://, https://), or say solo: true if one person deploys",
+                "state", *(("backend",) if self.state.backend else ()),
+            )  # fmt: skip
+        return self
 
     @model_validator(mode="after")
     def network_is_free(self) -> Environment:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-from hosts import checks, inspect, observe, operate, removal, rollback, transaction
+from hosts import certificates, checks, inspect, observe, operate, removal, rollback, transaction
 from hosts.connection import Completed
 from hosts.events import Outcome, Report, silent
 from hosts.fleet import connect
@@ -83,6 +83,23 @@ def settled_now(stack: str, targets: dict[str, Target]) -> ReleaseSpec | None:
 def facts_now(name: str, target: Target) -> dict[str, str]:
     """Engine version, memory, CPUs and system of one host."""
     return _run(checks.address_facts(connect("facts", {name: target})[name]))
+
+
+def certificates_now(stack: str, targets: dict[str, Target]) -> dict[str, str]:
+    """Host → certificate and key that it uses, for hosts that have one."""
+    return _run(certificates.held(stack, targets))
+
+
+def deliver_now(stack: str, targets: dict[str, Target], pair: str) -> list[str]:
+    return _run(certificates.deliver(stack, targets, pair))
+
+
+def answer_now(stack: str, targets: dict[str, Target], answers: Mapping[str, str]) -> list[str]:
+    return _run(certificates.answer(stack, targets, answers))
+
+
+def forget_now(stack: str, targets: dict[str, Target], tokens: Sequence[str]) -> None:
+    _run(certificates.forget(stack, targets, tokens))
 
 
 def _run(work: Coroutine[Any, Any, Value]) -> Value:

@@ -26,6 +26,11 @@ class Paths:
         return f"{self.folder}/live"
 
     @property
+    def acme(self) -> str:
+        """Answers to a certificate authority, mounted into the load balancer."""
+        return f"{self.folder}/acme"
+
+    @property
     def lease(self) -> str:
         return f"{self.folder}/lease"
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from errors import BadInput
-from hosts import bundles, steps, survey
+from hosts import bundles, certificates, steps, survey
 from hosts import lease as leases
 from hosts import state as states
 from hosts.events import Outcome, Report
@@ -28,7 +28,7 @@ async def rollback(stack: str, targets: dict[str, Target], to: str | None, repor
     started = time.monotonic()
     hosts = connect(stack, targets)
     state = await _books(hosts)
-    spec = await _stored(hosts, _wanted(state, to), targets)
+    spec = (await _stored(hosts, _wanted(state, to), targets)).certified(await certificates.pairs(hosts))
     warm = _slot_of(state, spec.release_id())
     if warm and not await steps.silent(hosts, spec.checks.get(warm, ())):
         return await _flip(hosts, spec, warm, report, started), spec
@@ -81,6 +81,7 @@ async def _stored(hosts: Mapping[str, Host], release: str, targets: Mapping[str,
 async def _flip(hosts: dict[str, Host], spec: ReleaseSpec, slot: Slot, report: Report, started: float) -> Outcome:
     """Only the flag moves, then the base part follows; the slot that is left stays warm and is the next way back."""
     async with leases.held(hosts, f"rollback of {spec.stack} to {spec.release_id()}") as lease:
+        await certificates.keep(hosts, lease, spec)
         notes = await recover(hosts, lease)
         if notes:
             raise BadInput(

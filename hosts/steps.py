@@ -59,7 +59,7 @@ async def _validate(run: Run, host: Host) -> None:
     if "base/compose.yaml" in files:
         await output(host.connection, [*host.compose, "-f", f"{folder}/compose.yaml", "config", "-q"], what="docker compose config")
     for name in sorted({path.split("/")[1] for path in files if path.endswith("/nginx.conf")}):
-        mounts = ["-v", f"{folder}/{name}:/etc/cmctl/nginx:ro", "-v", f"{folder}/secrets/tls-key:/run/secrets/tls-key:ro"]
+        mounts = ["-v", f"{folder}/{name}:/etc/cmctl/nginx:ro"]
         limits = ["--network", "none", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--pull", "never"]  # noqa: S108 - in the container
         command = ["docker", "run", "--rm", *limits, *mounts, "--entrypoint", NGINX_TEST[0], run.spec.images["nginx"], *NGINX_TEST[1:]]
         await output(host.connection, command, what=f"nginx -t on the new {name}/nginx.conf")
@@ -78,6 +78,7 @@ async def _base(run: Run, host: Host) -> list[str]:
     # A balancer that is new to the fleet must not send anybody to the idle slot.
     known = run.former[host.name] is not None or run.first or host.name not in run.spec.balancers
     await flags.write(host, run.lease, run.before[host.name] if known else flags.of(run.live))
+    await host.connection.run(["mkdir", "-p", host.paths.acme])
     before = {one.name for one in await containers.listed(host, run.spec.stack) if one.state == "running"}
     changed = await bundles.place_base(host, run.lease, run.release)
     if "base/compose.yaml" in run.spec.bundles[host.name].files:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+# The secret file with the certificate's chain and its key: one file, so that a renewal replaces both in one rename.
+CERTIFICATE = "base/secrets/tls/pair.pem"
 
 
 class Part(BaseModel):
@@ -127,15 +131,32 @@ class ReleaseSpec(Part):
         return bool(self.balancers)
 
     def release_id(self) -> str:
-        """`<version>-<12 hex>`; the hex digits are the hash of all inputs but how hosts are reached. Same input, same id."""
-        content = self.model_dump(mode="json", exclude={"hosts", "gate"})
+        """`<version>-<12 hex>`; the hex digits are the hash of all inputs but how hosts are reached and the certificate.
+
+        Same input, same id. A certificate is renewed while a release stands: it makes no other version of it.
+        """
+        lasting = {host: {"secret_files": {CERTIFICATE}} for host in self.bundles}
+        content = self.model_dump(mode="json", exclude={"hosts": True, "gate": True, "bundles": lasting})
         return f"{self.version}-{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]}"
+
+    def certified(self, pairs: Mapping[str, str]) -> ReleaseSpec:
+        """The same release with other certificates: host → PEM text of chain and key, for hosts that have one."""
+        bundles = {
+            host: bundle.model_copy(update={"secret_files": bundle.secret_files | {CERTIFICATE: pairs[host]}})
+            if host in pairs and CERTIFICATE in bundle.secret_files else bundle
+            for host, bundle in self.bundles.items()
+        }  # fmt: skip
+        return self.model_copy(update={"bundles": bundles})
 
     def part_id(self, part: Literal["base", "slot"]) -> str:
         """The hash of only the base or only the slot files, so that an unchanged part is left alone."""
         prefixes = ("base/",) if part == "base" else ("blue/", "green/", "secrets/")
         files = {
-            host: {path: text for path, text in (*bundle.files.items(), *bundle.secret_files.items()) if path.startswith(prefixes)}
+            host: {
+                path: text
+                for path, text in (*bundle.files.items(), *bundle.secret_files.items())
+                if path.startswith(prefixes) and path != CERTIFICATE
+            }
             for host, bundle in self.bundles.items()
         }
         return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]

@@ -89,7 +89,8 @@ class Session:
         self.load = Load(self.plan, wire, self.audience, probe, say)
         measured = self.load.run()
         self.load = None
-        strained = probe.kind == "closed" or measured.stopped in {"in-flight", "errors"}
+        # A probe without patience is a burst: overload that is meant.
+        strained = probe.kind == "closed" or probe.patience_s is None or measured.stopped in {"in-flight", "errors"}
         if strained and probe.recovery_s and not self.ended:
             waited = rehearsal.recover(wire, self.audience, self.usual_s, probe.recovery_s, gevent.sleep)
             measured = measured.model_copy(update={"recovery_s": waited})

@@ -22,6 +22,11 @@ def of_capacity(result: CapacityResult, slos: Mapping[int, Slo]) -> str:
     return _xml("capacity", sustained[-1] if sustained else report.near_limit(result), slos, result.verdict, result.reasons)
 
 
+def of_verdict(name: str, found: Verdict, reasons: Iterable[str]) -> str:
+    """One case: the verdict of a load test that has no endpoints of its own to tell."""
+    return _xml(name, None, {}, found, reasons)
+
+
 def _xml(name: str, measured: Measured | None, slos: Mapping[int, Slo], found: Verdict, reasons: Iterable[str]) -> str:
     whole = TestCase("verdict", classname=f"loadtest.{name}")
     text = "; ".join(reasons)

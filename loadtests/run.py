@@ -19,7 +19,7 @@ import psutil
 from pydantic import ValidationError
 
 from errors import BadInput, CannotTell, GateRefused, Unreachable
-from loadtests import conclude, hunt, progress, selftest, verdict
+from loadtests import compare, conclude, hunt, progress, selftest, soak, spike, verdict
 from loadtests.machine import this_machine
 from loadtests.plan import Plan, Probe
 from loadtests.result import CapacityResult, Judgement, Measured, Result, Verdict
@@ -178,6 +178,16 @@ def capacity(
     return conclude.conclude(plan, found, around, uses)
 
 
+def comparison(
+    base: Plan, head: Plan, names: tuple[str, str], on_progress: OnProgress, turns: compare.Turns = compare.TURNS
+) -> compare.Compared:
+    """Play base and head by turns, each from a generator of its own, and judge head. Ctrl-C keeps the pairs. Raises as `smoke` does."""
+    with Generator(base, on_progress) as one, Generator(head, on_progress) as other:
+        played = compare.by_turns(turns, one.measure, other.measure)
+    around = compare.Around(head.run, now_text(), *names, this_machine())
+    return compare.conclude(played, head.slo, around)
+
+
 class Looks:
     """Shares of resources in use while each probe ran. The looks are taken on a thread, so that no probe waits for an engine's figures."""
 
@@ -200,6 +210,27 @@ class Looks:
     def found(self) -> Mapping[str, Mapping[str, float]]:
         """Probe → shares, once every look is done."""
         return {probe: look.result() for probe, look in self._by_probe.items() if probe}
+
+
+def soaked(plan: Plan, length: soak.Length, rate: float, on_progress: OnProgress, watch: Watch | None = None) -> soak.Soaked:
+    """Hold one rate for long, in windows that follow each other without a pause. Raises as `smoke` does."""
+    with Generator(plan, on_progress) as child, Looks(watch) as looks:
+
+        def measure(probe: Probe) -> Measured | None:
+            measured = child.measure(probe)
+            looks.after(probe.name)
+            return measured
+
+        played = soak.windows(length, rate, measure, plan.slo)
+        uses = looks.found()
+    return soak.conclude(played, plan.slo, soak.Around(plan.run, now_text(), plan.target.url, plan.version, this_machine(), rate), uses)
+
+
+def spiked(plan: Plan, shape: spike.Shape, on_progress: OnProgress) -> spike.Spiked:
+    """Usual load, a burst, usual load again. Raises as `smoke` does."""
+    with Generator(plan, on_progress) as child:
+        played = spike.play(shape, child.measure)
+    return spike.conclude(played, shape, plan.slo, spike.Around(plan.run, now_text(), plan.target.url, plan.version, this_machine()))
 
 
 def now_text() -> str:

@@ -25,6 +25,7 @@ from layout.release import ReleaseSpec, Target
 from phases import load as platforms
 from phases.load import Loaded
 from phases.model import Phase
+from stacks import certificates
 from stacks.kubernetes import cluster
 from stacks.kubernetes.spec import ClusterSpec
 from stacks.kubernetes.spec import wanted as wanted_there
@@ -131,7 +132,7 @@ def prepare(wish: Wish, report: Report) -> Deployment:
     """Resolve secrets, certificate and images, and render. Makes local images that are not there."""
     found = facts(wish)
     values = secrets_of(found)
-    cert = _certificate(found)
+    cert = certificates.current(wish.platform, found.environment, names.all_domains(found.loaded.platform, found.environment))
     if found.in_cluster:
         return Deployment(
             found, {}, {}, values, cluster.spec(found.plan, found.version, wish.images, values, cert, wish.canary_steps or (), report)

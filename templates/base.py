@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Literal
 
 from environments.certificates import Certificate
 from layout.model import Fixed, Layout
+from layout.release import CERTIFICATE
 from templates import compose, nginx, prometheus, redis
 from templates import secrets as secret_values
 from templates.compose import APP_USER, NOBODY, REDIS_USER, Service, hardened, health, mounts, secret
 
-LIVE = "../live"
+LIVE, ANSWERS = "../live", "../acme"
+# As seen from the base part's compose file.
+CERTIFICATE_FOLDER = str(PurePosixPath(CERTIFICATE).parent.relative_to("base"))
 # How a container reads its configuration anew without a restart.
 RELOAD = {"nginx": ("sh", "-c", "kill -HUP $(cat /tmp/nginx.pid)"), "prometheus": ("sh", "-c", "kill -HUP $(pidof prometheus)")}
 PING = 'REDISCLI_AUTH="$(cut -d" " -f2 /run/secrets/redis-auth)" redis-cli ping | grep -q PONG'
@@ -69,21 +73,24 @@ class Base:
 
     def _nginx(self, one: Fixed, text: str, extra: Mapping[str, str]) -> Service:
         self.files[f"base/{one.name}/nginx.conf"] = text
-        self.files[f"base/{one.name}/chain.pem"] = self.certificate.chain
-        self.secret_files["base/secrets/tls-key"] = self.certificate.key
+        self.secret_files[CERTIFICATE] = self.certificate.chain + self.certificate.key
         service = hardened(self.layout, one, self.images, APP_USER) | {"stop_signal": "SIGQUIT", "stop_grace_period": "15s"}
-        service |= mounts({f"./{one.name}": "/etc/cmctl/nginx", **extra})
+        service |= mounts({f"./{one.name}": "/etc/cmctl/nginx", f"./{CERTIFICATE_FOLDER}": nginx.TLS_FOLDER, **extra})
         service["command"] = ["nginx", "-c", "/etc/cmctl/nginx/nginx.conf", "-e", "/dev/stderr", "-g", "daemon off;"]
-        service |= secret("tls-key")
-        # nginx.conf is read anew by a reload; a certificate or key is a new container.
-        return self._marked(service, self.certificate.chain, self.certificate.key)
+        return service
 
     def _balancer(self, one: Fixed) -> Service:
-        return self._nginx(one, nginx.balancer(self.layout, self.host, self.nginx_version), {LIVE: "/etc/cmctl/live"})
+        return self._nginx(one, nginx.balancer(self.layout, self.host, self.nginx_version), self._live())
 
     def _edge(self, one: Fixed) -> Service:
-        self.files["base/edge/authority.pem"] = self.certificate.authority
-        return self._nginx(one, nginx.edge(self.layout, self.host, self.nginx_version), {LIVE: "/etc/cmctl/live"})
+        if self.layout.environment.tls.origin == "generated":
+            self.files["base/edge/authority.pem"] = self.certificate.authority
+        return self._nginx(one, nginx.edge(self.layout, self.host, self.nginx_version), self._live())
+
+    def _live(self) -> Mapping[str, str]:
+        """The folders beside the base that decide while nginx runs: flags, and answers to a certificate authority."""
+        answers: dict[str, str] = {ANSWERS: nginx.ACME_FOLDER} if self.layout.environment.tls.origin == "acme" else {}
+        return {LIVE: "/etc/cmctl/live", **answers}
 
     def _redis(self, one: Fixed) -> Service:
         kind: Literal["cache", "sessions"] = "sessions" if one.name.endswith("sessions") else "cache"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from layout import fixed, roles
 from layout.fixed import HTTP, HTTPS
 from layout.live import CANARY_SHARES
 from layout.model import SLOTS, Fixed, Layout
+from layout.release import CERTIFICATE
 from phases.model import Balancer, Route
 from templates import engine, names
 
+TLS_FOLDER, ACME_FOLDER = "/run/cmctl/tls", "/etc/cmctl/acme"
 STATUS_PORT = 8081
 PROBE_PORT = 8082
 EDGE_FAIL_TIMEOUT_S = 3
@@ -86,7 +89,13 @@ def edge(layout: Layout, host: str, version: Version) -> str:
     declared = [str(network) for network in layout.environment.trusted_proxies]
     # Connections to a published port may reach the container from its network's first address.
     trusted = [*declared, str(layout.environment.network[1])] if declared else []
-    return engine.text("edge.conf.j2", **_shared(layout, trusted, version), origins=origins, several=several)
+    return engine.text(
+        "edge.conf.j2",
+        **_shared(layout, trusted, version),
+        origins=origins,
+        several=several,
+        own_authority=layout.environment.tls.origin == "generated",
+    )
 
 
 def _origin(balancers: tuple[Fixed, ...], host: str) -> tuple[str, ...]:
@@ -116,6 +125,8 @@ def _shared(layout: Layout, trusted: list[str], version: Version) -> dict[str, o
         "public_port": "" if port == 443 else f":{port}",
         "all_names": " ".join(names.all_domains(layout.platform, layout.environment)),
         "trusted": trusted,
+        "pair": f"{TLS_FOLDER}/{PurePosixPath(CERTIFICATE).name}",
+        "acme": ACME_FOLDER if layout.environment.tls.origin == "acme" else "",
         "listen_http2": "" if version >= HTTP2_DIRECTIVE else " http2",
         "http2": "http2 on;" if version >= HTTP2_DIRECTIVE else "",
         "network": str(layout.environment.network),

@@ -59,6 +59,7 @@ class Api:
         self._attempts = attempts
         self._address = urlsplit(connection.server)
         self._own = threading.local()
+        self._links: list[http.client.HTTPConnection] = []
         self._kinds: dict[str, dict[str, Kind]] = {}
         self._discovering = threading.Lock()
 
@@ -104,6 +105,7 @@ class Api:
         link = getattr(self._own, "link", None)
         if link is None:
             link = self._own.link = self._open()
+            self._links.append(link)
         headers = {**self.connection.headers, "Accept": JSON, "Content-Type": content, "User-Agent": "cmctl"}
         try:
             link.request(method, path, text, headers)
@@ -113,7 +115,15 @@ class Api:
             # Half a conversation is no connection any more.
             link.close()
             self._own.link = None
+            self._links.remove(link)
             raise
+
+    def close(self) -> None:
+        """Close the connections of all threads; the next call opens its own."""
+        for link in self._links:
+            link.close()
+        self._links.clear()
+        self._own = threading.local()
 
     def _open(self) -> http.client.HTTPConnection:
         host, port = self._address.hostname or "", self._address.port

@@ -15,7 +15,7 @@ from phases.model import Gate
 from stacks.kubernetes.api import Api
 from stacks.kubernetes.scope import NAME, PART_OF, TRACK, VERSION
 
-SAMPLE = re.compile(r"^(?P<name>http_request[a-z_]*)\{(?P<labels>[^}]*)\} (?P<value>[0-9.e+]+)$", re.MULTILINE)
+SAMPLE = re.compile(r"^(?P<name>http_request[a-z_]*)\{(?P<labels>.*)\} (?P<value>[0-9.e+]+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 import cli
+from commands import cost_checks_view, cost_decide_view, cost_view
 from costs import capacity
 from costs.live import QUESTIONS
 from loadtests import store
-from tests.costs.figures import measured
+from phases.load import load
+from tests.costs.figures import LOADED, measured
 from tests.loadtests.figures import searched
 from tests.monitoring.server import aged, serving, vector
 
@@ -23,8 +25,10 @@ DATA = Path(__file__).parent.parent / "costs" / "data"
 
 @pytest.fixture(autouse=True)
 def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test asks a Prometheus that happens to run here: nothing listens on port 1."""
+    """No test asks a Prometheus that happens to run here: nothing listens on port 1. The platform's files are read once."""
     monkeypatch.setenv("CMCTL_PROMETHEUS", "http://127.0.0.1:1")
+    for view in (cost_view, cost_decide_view, cost_checks_view):
+        monkeypatch.setattr(view, "load", lambda name: LOADED if name == "codementee" else load(name))
     return private_home
 
 
@@ -265,8 +269,9 @@ def test_tornado(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_heavy_is_loaded() -> None:
-    """The bill of a phase at the documents' prices loads no engine, no exchange rates, no locale data, no numbers' library."""
+    """The bill of a phase at the documents' prices loads no engine, no exchange rates, no locale data, no numbers' library, and asks nobody."""
     heavy = ("pulumi", "grpc", "scipy", "numpy", "babel", "currency_converter", "locust", "requests", "junitparser", "jinja2", "asyncssh")
-    code = f"import sys, cli; cli.main(['cost', '--phase', '2']); print([m for m in {heavy} if m in sys.modules])"
+    refusing = "import socket; socket.socket.connect = socket.getaddrinfo = None"
+    code = f"{refusing}; import sys, cli; code = cli.main(['cost', '--phase', '2']); print(code, [m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert done.stdout.splitlines()[-1] == "0 []"

@@ -107,8 +107,12 @@ def test_files_for_people_and_for_ci(plans: list[Plan], tmp_path: Path, capsys: 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--phase", "7"], "no phase 7"), ([], "which phase"), (["--phase", "2", "--smoke", "--quick"], "two different"),
-        (["--phase", "2", "--quick", "--rate", "5"], "--rate names one"), (["--phase", "2", "--seconds", "5"], "five minutes at most"),
+        (["--phase", "7"], "no phase 7"), ([], "which phase"), (["--phase", "2", "--smoke", "--quick"], "different load tests"),
+        (["--phase", "2", "--quick", "--rate", "5"], "--rate names one"), (["--phase", "2", "--soak"], "needs a rate"),
+        (["--phase", "2", "--spike"], "overload on purpose"), (["--phase", "2", "--spike", "--allow-overload"], "needs a rate"),
+        (["--phase", "2", "--compare", "local"], "is what would be compared"), (["--phase", "2", "--compare", "moon"], "no environment"),
+        (["--phase", "2", "--compare", "https://example.org"], "does not declare"), (["--phase", "2", "--spike", "--seconds", "9"], "as long as it needs"),
+        (["trend", "--phase", "2"], "no load test of phase 2"), (["trend", "--phase", "9"], "no phase 9"), (["--phase", "2", "--seconds", "5"], "five minutes at most"),
         (["--phase", "2", "--users", "0"], "users"), (["--phase", "2", "--growth", "-90"], "growth"),
         (["--phase", "2", "--url", "https://example.org"], "does not declare"), (["--phase", "2", "--url", "ftp://localhost"], "no target"),
         (["--phase", "2", "--env", "moon"], "no environment"), (["--phase", "2", "--platform", "moon"], "no platform"),

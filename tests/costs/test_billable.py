@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -31,14 +32,16 @@ def sdks() -> None:
         import pulumi_mongodbatlas  # noqa: F401
 
 
-def created(number: int, monkeypatch: pytest.MonkeyPatch) -> list[Resource]:
+@functools.cache
+def created(number: int) -> tuple[Resource, ...]:
     """What the stacks of a phase create with everything bought: data, edge, and the phase on its hosts or in its cluster."""
     phase, place = LOADED.phase(number), environment(cluster=Cluster(addresses=(IPv4Address("192.0.2.30"),)))
     roles = [(role, index) for role, size in phase.hosts.items() for index in range(size.count)]
     hosts = tuple(f"{role}-{index}" for role, index in roles)
     own = phase3.program(clusters.spec()) if phase.runtime == "kubernetes" else compose_phase.program(spec(hosts=hosts))
     programs = [data.program(place, phase, LOADED.platform, None), edge.program(place, phase, LOADED.platform, None), own]
-    return [Resource(*found) for program in programs for found in run(program, monkeypatch).resources]
+    with pytest.MonkeyPatch.context() as patch:
+        return tuple(Resource(*found) for program in programs for found in run(program, patch).resources)
 
 
 # Phase → a type that only its stacks create, and how many of them cost something.
@@ -46,9 +49,9 @@ PHASES = [(0, "cmctl:index:Host"), (1, "cmctl:index:Host"), (2, "cmctl:index:Hos
 
 
 @pytest.mark.parametrize(("number", "kind"), PHASES)
-def test_every_resource_of_the_stacks_has_a_line(number: int, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_resource_of_the_stacks_has_a_line(number: int, kind: str) -> None:
     """Data, edge and phase programs under mocks: whatever they create is billed by a line, left out with a reason, or free with one."""
-    found = created(number, monkeypatch)
+    found = created(number)
     assert {one.type for one in found} >= {
         kind,
         "mongodbatlas:index/advancedCluster:AdvancedCluster",
@@ -59,9 +62,9 @@ def test_every_resource_of_the_stacks_has_a_line(number: int, kind: str, monkeyp
 
 
 @pytest.mark.parametrize(("number", "kind"), PHASES)
-def test_no_line_can_be_forgotten(number: int, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_line_can_be_forgotten(number: int, kind: str) -> None:
     """Taking any component out of the estimate that the stacks are billed as is noticed."""
-    found, one = created(number, monkeypatch), estimate(LOADED, number, books.load("list-2026-11"))
+    found, one = created(number), estimate(LOADED, number, books.load("list-2026-11"))
     billed = {name for resource in found for rule in [billable(resource.type, resource.properties)] if rule for name in rule.billed}
     assert billed >= {"database", "storage" if number == 3 else "machines"}
     for name in billed:
@@ -69,9 +72,9 @@ def test_no_line_can_be_forgotten(number: int, kind: str, monkeypatch: pytest.Mo
         assert any(f"billed as {name}" in problem for problem in uncovered(found, without))
 
 
-def test_the_volumes_of_the_cluster_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_volumes_of_the_cluster_are_counted() -> None:
     """The GB that the sets of pods claim are the GB of the line: three replicas of 8 and of 2, two of 20; a larger claim is noticed."""
-    found, one = created(3, monkeypatch), estimate(LOADED, 3, books.load("list-2026-11"))
+    found, one = created(3), estimate(LOADED, 3, books.load("list-2026-11"))
     (line,) = [line for line in one.lines if line.component == "storage"]
     assert (line.quantity.typical, line.amount and str(line.amount.typical)) == (70, "$7")
     claims = {"spec": {"replicas": 1, "volumeClaimTemplates": [{"spec": {"resources": {"requests": {"storage": "5Gi"}}}}]}}

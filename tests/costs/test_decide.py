@@ -125,11 +125,11 @@ AMOUNT = st.fractions(min_value=0, max_value=1000, max_denominator=50)
 
 @st.composite
 def curves(draw: st.DrawFn) -> tuple[Piece, ...]:
-    starts = sorted({Fraction(0), *draw(st.lists(st.fractions(min_value=0, max_value=120, max_denominator=7), max_size=2))})
+    starts = sorted({Fraction(0), *draw(st.lists(st.fractions(min_value=0, max_value=60, max_denominator=7), max_size=2))})
     return tuple(Piece(start, draw(AMOUNT), draw(AMOUNT)) for start in starts)
 
 
-OPTIONS = st.lists(st.tuples(st.integers(1, 120), curves()), min_size=1, max_size=5)
+OPTIONS = st.lists(st.tuples(st.integers(1, 60), curves()), min_size=1, max_size=5)
 
 
 @cases(30)

@@ -108,7 +108,7 @@ def test_a_cloud_environments_hosts_are_counted() -> None:
     place = Environment.model_validate({
         "name": "staging", "title": "t", "kind": "cloud", "domain": "example.com", "network": "10.1.0.0/24", "hosts": hosts,
         "listen": {"address": "192.0.2.9", "http": 80, "https": 443}, "providers": {"database": "atlas", "edge": "cloudflare"},
-        "secrets": {"from": "env"}, "tls": {"from": "files", "certificate": "c", "key": "k"},
+        "secrets": {"from": "env"}, "state": {"solo": True}, "tls": {"from": "files", "certificate": "c", "key": "k"},
     })  # fmt: skip
     one = estimate(LOADED, 2, SEED, environment=place)
     machines = {line.key: line.quantity.typical for line in one.lines if line.component == "machines"}

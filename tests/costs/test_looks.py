@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from costs import books, curve, openmetrics, page
@@ -77,3 +78,12 @@ def test_unknown_lines_are_exposed() -> None:
     one = estimate(LOADED, 2, books.load("list-2026-11"))
     families = {family.name: family for family in text_string_to_metric_families(openmetrics.text([(one, per_user(one))]))}
     assert families["cmctl_cost_unknown_lines"].samples[0].value == 3
+
+
+def test_how_far_prices_can_be_trusted_is_exposed() -> None:
+    """The shares of the spend by confidence are exposed, and add up to 1."""
+    one = estimate(LOADED, 2, books.load("list-2026-11"))
+    families = {family.name: family for family in text_string_to_metric_families(openmetrics.text([(one, per_user(one))]))}
+    shares = {sample.labels["confidence"]: sample.value for sample in families["cmctl_cost_confidence_share"].samples}
+    assert set(shares) == {"A", "B", "C"}
+    assert sum(shares.values()) == pytest.approx(1)

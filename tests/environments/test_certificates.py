@@ -119,7 +119,7 @@ def brought(folder: Path, chain: str, key: str) -> Certificate:
     (folder / "chain.pem").write_text(chain, encoding="utf-8")
     private_files.write(folder / "key.pem", key)
     tls = {"from": "files", "certificate": str(folder / "chain.pem"), "key": str(folder / "key.pem")}
-    return certificate(environment(kind="cloud", tls=tls), NAMES, folder, NOW)
+    return certificate(environment(kind="cloud", tls=tls, state={"solo": True}), NAMES, folder, NOW)
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def test_generated_secrets_are_kept(tmp_path: Path) -> None:
     assert secret_store.resolve(local(), "shop", ["A", "B"], tmp_path)["A"] == first["A"]
     assert (tmp_path / "secrets" / "shop-local.json").stat().st_mode & 0o777 == 0o600
     with pytest.raises(BadInput, match="cannot be generated"):
-        secret_store.resolve(local(kind="cloud"), "shop", ["A"], tmp_path)
+        secret_store.resolve(local(kind="cloud", state={"solo": True}), "shop", ["A"], tmp_path)
 
 
 def test_all_missing_secrets_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -129,18 +129,35 @@ def test_operators_certificate_is_checked(tmp_path: Path) -> None:
 
 
 def test_cloud_needs_real_things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cloud environment gets no made-up certificate or passphrase, and no state on one laptop unless it says so."""
+    """A cloud environment gets no made-up certificate or passphrase."""
     for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
         monkeypatch.delenv(name, raising=False)
-    cloud = local(kind="cloud")
+    cloud = local(kind="cloud", state={"solo": True})
     with pytest.raises(BadInput, match="trusted by no browser"):
         certificates.certificate(cloud, NAMES, tmp_path, NOW)
     with pytest.raises(BadInput, match="no passphrase"):
         passphrase.passphrase(cloud, tmp_path)
-    with pytest.raises(BadInput, match="this machine only"):
-        backend_url(cloud, tmp_path)
-    assert backend_url(local(kind="cloud", state={"solo": True}), tmp_path).startswith("file://")
-    assert backend_url(local(kind="cloud", state={"backend": "s3://x"}), tmp_path) == "s3://x"
+
+
+@pytest.mark.parametrize("state", ["", "state: {backend: 'file:///srv/state'}", "state: {backend: 's3://x'}"])
+@pytest.mark.parametrize("solo", [False, True])
+@pytest.mark.parametrize("kind", ["lab", "cloud"])
+def test_a_teams_state_is_shared(tmp_path: Path, state: str, solo: bool, kind: str) -> None:
+    """A cloud environment whose state is a folder of one machine is refused at its line, unless one person says that he deploys alone."""
+    state = (state.replace("}", ", solo: true}") or "state: {solo: true}") if solo else state
+    text = (ROOT / "local.yaml").read_text(encoding="utf-8").replace("kind: local", f"kind: {kind}") + state + "\n"
+    (tmp_path / "local.yaml").write_text(text, encoding="utf-8")
+    if kind == "lab" or solo or "s3" in state:
+        url = backend_url(load("local", tmp_path), tmp_path)
+        assert url == ("s3://x" if "s3" in state else "file:///srv/state" if "srv" in state else f"file://{tmp_path / 'state' / 'local'}")
+        return
+    with pytest.raises(BadInput) as caught:
+        load("local", tmp_path)
+    line = len(text.splitlines()) if state else text[: text.index("name:")].count("\n") + 1
+    key = "state.backend: file:///srv/state" if state else "state: a folder of cmctl's own"
+    assert caught.value.exit_code == 2
+    assert f"local.yaml:{line}: {key} is on one machine only" in caught.value.what
+    assert "solo: true" in caught.value.what
 
 
 def test_local_passphrase_is_kept_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,9 @@ def environment(**changes: object) -> Environment:
 
 def from_file(path: Path, text: str, *names: str) -> dict[str, str]:
     private_files.write(path, text)
-    return secret_store.resolve(environment(kind="cloud", secrets={"from": "file", "path": str(path)}), "shop", names, path.parent)
+    return secret_store.resolve(
+        environment(kind="cloud", state={"solo": True}, secrets={"from": "file", "path": str(path)}), "shop", names, path.parent
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_passphrase_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     path = tmp_path / "team"
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", str(path))
     private_files.write(path, "of the team\n")
-    assert state.passphrase(environment(kind="cloud"), tmp_path) == "of the team"
+    assert state.passphrase(environment(kind="cloud", state={"solo": True}), tmp_path) == "of the team"
     path.chmod(0o644)
     with pytest.raises(BadInput, match="others may read it"):
         state.passphrase(environment(), tmp_path)

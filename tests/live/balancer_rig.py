@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import ssl
 import subprocess
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
+from typing import Any
 
 from environments.certificates import Certificate, certificate
 from environments.home import cache
@@ -45,6 +47,18 @@ START_S = 20
 
 def docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+
+class Connection(HTTPSConnection):
+    """A connection to this machine under another name."""
+
+    def __init__(self, name: str, port: int, context: ssl.SSLContext) -> None:
+        super().__init__(name, port, timeout=10, context=context)
+        self.trusting = context
+
+    def connect(self) -> None:
+        plain = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+        self.sock = self.trusting.wrap_socket(plain, server_hostname=self.host)
 
 
 @dataclass
@@ -80,15 +94,19 @@ class Rig:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cadata=self.certificate.authority)
+        """Whom clients trust: this machine's authority; where another one gives certificates, a test looks at them itself."""
+        found = ssl.create_default_context(cadata=self.certificate.authority)
+        if self.environment.tls.origin == "acme":
+            found.check_hostname, found.verify_mode = False, ssl.CERT_NONE
+        return found
 
-    def connect(self) -> HTTPSConnection:
-        return HTTPSConnection("localhost", self.environment.listen.https, timeout=10, context=self.context())
+    def connect(self) -> Connection:
+        return Connection(self.environment.domain, self.environment.listen.https, self.context())
 
-    def ask(self, path: str = "/", host: str = "localhost", connection: HTTPSConnection | None = None) -> tuple[int, dict[str, str], str]:
+    def ask(self, path: str = "/", connection: Connection | None = None) -> tuple[int, dict[str, str], str]:
         one = connection or self.connect()
         client = f"10.{random.randrange(1, 250)}.{random.randrange(250)}.{random.randrange(1, 250)}"
-        one.request("GET", path, headers={"Host": host, "X-Forwarded-For": client})
+        one.request("GET", path, headers={"X-Forwarded-For": client})
         answer = one.getresponse()
         found = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
         if connection is None:
@@ -148,24 +166,23 @@ class Traffic:
 
 
 @contextmanager
-def rig(name: str, https: int, network: str, prepare: Callable[[Path, Environment, Layout], Certificate] | None = None) -> Iterator[Rig]:
-    """The containers, ready; all are gone afterwards. `prepare` may make the certificate and change the files."""
+def rig(name: str, https: int, network: str, **changes: Any) -> Iterator[Rig]:
+    """The containers, ready; all are gone afterwards. `changes` are keys of the environment."""
     loaded = load_platform("codementee", PLATFORMS)
     facts = load_environment("local", ENVIRONMENTS).model_dump(mode="json", by_alias=True, exclude_none=True)
     facts |= {"name": name, "network": network, "trusted_proxies": ["127.0.0.0/8"]}
     facts["providers"] |= {"edge": "cloudflare"}
     facts["listen"] |= {"http": https - 1, "https": https}
-    environment = Environment.model_validate(facts)
+    made = Environment.model_validate(facts)
+    environment = Environment.model_validate(facts | changes)
     layout = place(loaded.platform, loaded.phase(0), environment, "phase0", loaded.phases.values())
     image = resolve(["nginx"], "1.0.0", {}, print)["nginx"].reference
     with tempfile.TemporaryDirectory(prefix=name) as text:
         folder = Path(text)
         folder.chmod(0o755)
-        for part in ("live", "conf", "secrets", "blue", "green"):
+        for part in ("live", "conf", "secrets", "acme", "blue", "green"):
             (folder / part).mkdir()
-        found = certificate(environment, names.all_domains(loaded.platform, environment), folder / "home")
-        if prepare:
-            found = prepare(folder, environment, layout)
+        found = certificate(made, names.all_domains(loaded.platform, environment), folder / "home")
         one = Rig(name, folder, environment, layout, found, image)
         try:
             _start(one)
@@ -180,8 +197,14 @@ def write(one: Rig) -> None:
     (one.folder / "conf" / "nginx.conf").write_text(
         nginx.balancer(one.layout, "local", versions.nginx(one.image, cache())), encoding="utf-8"
     )
-    (one.folder / "conf" / "chain.pem").write_text(one.certificate.chain, encoding="utf-8")
-    (one.folder / "secrets" / "tls-key").write_text(one.certificate.key, encoding="utf-8")
+    certify(one, one.certificate)
+
+
+def certify(one: Rig, found: Certificate) -> None:
+    """Another certificate for new connections, by one rename."""
+    fresh = one.folder / "secrets" / ".pair.new"
+    fresh.write_text(found.chain + found.key, encoding="utf-8")
+    fresh.rename(one.folder / "secrets" / "pair.pem")
 
 
 def _start(one: Rig) -> None:
@@ -193,7 +216,7 @@ def _start(one: Rig) -> None:
     (balancer,) = one.layout.all("balancer")
     mounts = (
         f"{one.folder / 'conf'}:/etc/cmctl/nginx:ro", f"{one.live}:/etc/cmctl/live:ro",
-        f"{one.folder / 'secrets' / 'tls-key'}:/run/secrets/tls-key:ro",
+        f"{one.folder / 'secrets'}:/run/cmctl/tls:ro", f"{one.folder / 'acme'}:/etc/cmctl/acme:ro",
     )  # fmt: skip
     _run(one, "balancer", balancer.address, *mounts, ports=[f"{p.address}:{p.port}:{p.inside}" for p in balancer.published])
     end = time.monotonic() + START_S

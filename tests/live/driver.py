@@ -101,7 +101,7 @@ class Driver:
     def run(self, *arguments: str, **variables: str) -> Answer:
         begun = time.monotonic()
         process = self.start(*arguments, **variables)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=600)
         return Answer(process.returncode, out, err, time.monotonic() - begun)
 
     def must(self, *arguments: str, **variables: str) -> Answer:

@@ -20,7 +20,7 @@ from tools.lab import Lab
 
 SUBNET = "10.75.0"
 STACK = "codementee-fleet-phase2"
-WAIT_S = 120
+WAIT_S = 240
 
 
 @dataclass

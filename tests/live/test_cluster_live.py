@@ -3,74 +3,69 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from errors import CmctlError, Locked, Unreachable
+from tests.live.conftest import SIMULATED
 from tools.cluster import Cluster, space
 from tools.cluster.api import Refused, wait
 from tools.cluster.place import Place
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="a lab cluster needs root")]
-# A set of addresses of the live suites' own, beside a person's cluster.
-NUMBER = 30
+# One that comes and goes, beside the suites' shared ones.
+NUMBER = 31
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    one = Cluster(Place(tmp_path_factory.mktemp("cluster"), NUMBER), report=print)
-    with one:
-        yield one
-
-
-def test_the_control_plane_is_the_real_one(cluster: Cluster) -> None:
+def test_the_control_plane_is_the_real_one(simulated_cluster: Cluster) -> None:
     """Version, nodes, Gateway API and metrics API answer as a conformant cluster's do."""
-    status = cluster.status()
-    print(f"\nready after {cluster.seconds['ready']:.1f} s, of it the control plane {cluster.seconds['control plane']:.1f} s")
-    print(f"memory: {_memory(cluster):.0f} MiB resident, {len(space.pids(cluster.place))} processes")
+    status = simulated_cluster.status()
+    print(
+        f"\nready after {simulated_cluster.seconds['ready']:.1f} s, of it the control plane {simulated_cluster.seconds['control plane']:.1f} s"
+    )
+    print(f"memory: {_memory(simulated_cluster):.0f} MiB resident, {len(space.pids(simulated_cluster.place))} processes")
     assert status["version"].startswith("v1.36.")
     assert all(status["programs"].values())
     assert [one["ready"] for one in status["nodes"]] == ["True"] * 3
-    assert cluster.api.get("/apis/gateway.networking.k8s.io/v1")["resources"]
-    assert cluster.api.get("/apis/metrics.k8s.io/v1beta1")["resources"]
+    assert simulated_cluster.api.get("/apis/gateway.networking.k8s.io/v1")["resources"]
+    assert simulated_cluster.api.get("/apis/metrics.k8s.io/v1beta1")["resources"]
 
 
-def _memory(cluster: Cluster) -> float:
-    return sum(psutil.Process(pid).memory_info().rss for pid in space.pids(cluster.place)) / 2**20
+def _memory(simulated_cluster: Cluster) -> float:
+    return sum(psutil.Process(pid).memory_info().rss for pid in space.pids(simulated_cluster.place)) / 2**20
 
 
-def test_a_restricted_namespace_refuses_a_root_pod(cluster: Cluster) -> None:
+def test_a_restricted_namespace_refuses_a_root_pod(simulated_cluster: Cluster) -> None:
     """Pod Security is enforced by the API server itself, and it says what is wrong."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "strict", "labels": labels}})
+    simulated_cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "strict", "labels": labels}})
     spec = {"containers": [{"name": "c", "image": "localhost/any:1"}]}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root"}, "spec": spec}
     with pytest.raises(Refused, match="403") as refused:
-        cluster.api.call("POST", "/api/v1/namespaces/strict/pods", pod)
+        simulated_cluster.api.call("POST", "/api/v1/namespaces/strict/pods", pod)
     assert "allowPrivilegeEscalation" in refused.value.why
 
 
-def test_a_second_cluster_of_the_same_number_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_second_cluster_of_the_same_number_is_refused(simulated_cluster: Cluster, tmp_path: Path) -> None:
     """Another home cannot take a running cluster's addresses, and the running one does not notice."""
     with pytest.raises(Locked):
-        Cluster(Place(tmp_path, NUMBER)).up()
-    assert all(cluster.status()["programs"].values())
+        Cluster(Place(tmp_path, SIMULATED)).up()
+    assert all(simulated_cluster.status()["programs"].values())
 
 
-def test_kubectl_inside_answers(cluster: Cluster) -> None:
+def test_kubectl_inside_answers(simulated_cluster: Cluster) -> None:
     """The cluster brings its own kubectl; a refusal keeps its words."""
-    assert "simulated-0" in cluster.kubectl("get", "nodes", "-o", "name")
+    assert "simulated-0" in simulated_cluster.kubectl("get", "nodes", "-o", "name")
     with pytest.raises(CmctlError, match="kubectl") as failed:
-        cluster.kubectl("get", "pod", "nobody")
+        simulated_cluster.kubectl("get", "pod", "nobody")
     assert "not found" in failed.value.why
 
 
 def test_down_leaves_nothing(tmp_path: Path) -> None:
     """After `down` no process, interface, namespace, cgroup, key or kubeconfig is left, and a second `down` is fine."""
-    one = Cluster(Place(tmp_path, NUMBER + 1))
+    one = Cluster(Place(tmp_path, NUMBER))
     with one:
         inside = space.pids(one.place)
         assert len(inside) >= 7
@@ -86,7 +81,7 @@ def test_down_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_killed_run_is_cleared_by_the_next(tmp_path: Path) -> None:
     """What a run that was killed left running, and its record lost, is found by its namespace and ended."""
-    one = Cluster(Place(tmp_path, NUMBER + 1))
+    one = Cluster(Place(tmp_path, NUMBER))
     one.up()
     inside = space.pids(one.place)
     one.place.record.unlink()

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.live.conftest import QUICK
 from tools.cluster import Cluster
 from tools.cluster.demand import Demand, rested
-from tools.cluster.place import Place
-from tools.cluster.programs import Timing
 from tools.cluster.scaling import Policy, Rules, breaches, resting, steps, table, turns
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="a lab cluster needs root")]
-NUMBER = 29
 # user-service's figures of phase 3; the window down is shorter than in production so that the suite is.
 REQUEST_M, WINDOW_S = 250, 45
 RULES = Rules(70, 3, 10, up=(Policy(15, pods=4), Policy(15, percent=100)), down=(Policy(15, percent=50),), down_window_s=WINDOW_S)
-SYNC_S = 5
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(Place(tmp_path_factory.mktemp("cluster"), NUMBER), Timing(hpa_sync_s=SYNC_S, metrics_s=10)) as one:
-        yield one
+SYNC_S = QUICK.hpa_sync_s
 
 
 def deployment() -> dict[str, Any]:
@@ -60,12 +51,12 @@ def autoscaler() -> dict[str, Any]:
     return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "user"}, "spec": spec}
 
 
-def test_replicas_follow_a_load_as_documented(cluster: Cluster) -> None:
+def test_replicas_follow_a_load_as_documented(simulated_cluster: Cluster) -> None:
     """3 → N → 3: N is where ceil(current × metric ÷ target) rests, steps keep policies and windows, and nothing flaps."""
-    cluster.api.apply(deployment())
-    cluster.api.apply(autoscaler())
+    simulated_cluster.api.apply(deployment())
+    simulated_cluster.api.apply(autoscaler())
     began = time.monotonic()
-    with Demand(cluster.api, "default", "user", 300, "app%3Duser") as demand:
+    with Demand(simulated_cluster.api, "default", "user", 300, "app%3Duser") as demand:
         assert demand.watch(began, lambda seen: seen[-1].utilisation is not None and rested(5, at=range(3, 4))(seen), 150), table(
             demand.samples
         )

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
-import subprocess
-import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +20,7 @@ from hosts.ssh_link import link
 from hosts.transfer_registry import Registry, Taken, server
 from hosts.transfer_store import Store
 from tests.hosts.contract import CLAIMS
-from tests.live.fleet_lab import NAME, SUBNET, hosts, target
+from tests.live.fleet_lab import NAME, SUBNET, forget, hosts, image, target
 from tools.lab import Lab
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root")]
@@ -110,37 +107,12 @@ async def test_a_slow_link(lab: Lab, parts: None, images: list[str]) -> None:
     assert sent["h1"].layers == 1
 
 
-def image(*layers: bytes) -> str:
-    """An image of this test in this machine's engine, one file a layer; returns its id."""
-    found = ""
-    for number, data in enumerate(layers):
-        lines = [f"FROM {found or 'scratch'}", f"COPY file /file{number}", "LABEL io.cmctl.test=ssh"]
-        context = io.BytesIO()
-        with tarfile.open(fileobj=context, mode="w") as tar:
-            for name, content in (("Dockerfile", "\n".join(lines).encode()), ("file", data)):
-                entry = tarfile.TarInfo(name)
-                entry.size = len(content)
-                tar.addfile(entry, io.BytesIO(content))
-        done = subprocess.run(
-            ["docker", "build", "-q", "-"],
-            input=context.getvalue(),
-            capture_output=True,
-            check=True,
-            env=os.environ | {"DOCKER_BUILDKIT": "0"},
-        )
-        found = done.stdout.decode().strip()
-    return found
-
-
 @pytest.fixture
 def images() -> Iterator[list[str]]:
     """Ids of images that are removed at the end."""
     made: list[str] = []
     yield made
-    listed = subprocess.run(
-        ["docker", "images", "-aq", "--no-trunc", "--filter", "label=io.cmctl.test=ssh"], capture_output=True, text=True, check=True
-    )
-    subprocess.run(["docker", "rmi", "-f", *set(listed.stdout.split()), *made], capture_output=True, check=False)
+    forget(made)
 
 
 async def test_missing_layers_only(lab: Lab, parts: None, images: list[str]) -> None:

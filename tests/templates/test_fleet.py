@@ -74,7 +74,7 @@ def test_two_balancers_are_probed_and_switched() -> None:
     found = spec(2, "phase2", environment="pair")
     assert found.balancers == ("lb1", "lb2")
     assert {one.host for one in found.probes} == {"lb1", "lb2"}
-    assert all("base/secrets/tls-key" in found.bundles[host].secret_files for host in found.balancers)
+    assert all("base/secrets/tls/pair.pem" in found.bundles[host].secret_files for host in found.balancers)
     assert published(found)["lb2"][:2] == ["0.0.0.0:80:8080", "0.0.0.0:443:8443"]
 
 

@@ -33,6 +33,22 @@ class Refused(CmctlError):
         super().__init__(f"{request}: {status} {self.reason}".rstrip(), why=str(said.get("message") or body)[:600])
 
 
+@dataclass(frozen=True)
+class Tls:
+    """`client` speaks to the API server as the lab's administrator; `serving` shows the API server's own certificate."""
+
+    client: ssl.SSLContext
+    serving: ssl.SSLContext
+
+
+def tls_of(place: Place) -> Tls:
+    client = ssl.create_default_context(cafile=place.keys / "authority.crt")
+    client.load_cert_chain(place.keys / "admin.crt", place.keys / "admin.key")
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(place.keys / "serving.crt", place.keys / "serving.key")
+    return Tls(client, serving)
+
+
 @dataclass
 class Api:
     """One client. Each call is a request of its own connection, so that it can be used by several threads."""
@@ -43,10 +59,8 @@ class Api:
     _paths: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, place: Place, server: str | None = None) -> Api:
-        context = ssl.create_default_context(cafile=place.keys / "authority.crt")
-        context.load_cert_chain(place.keys / "admin.crt", place.keys / "admin.key")
-        return cls(server or place.server, context)
+    def of(cls, place: Place) -> Api:
+        return cls(place.server, tls_of(place).client)
 
     def text(self, method: str, path: str, body: object = None, content: str = "application/json") -> str:
         """The answer's body. Raises Refused on a status that is no success, Unreachable when nobody answers."""

@@ -1,12 +1,12 @@
 # Start Redis as what the sentinels say it is: the primary, or a replica of it.
 set -eu
 . /etc/redis-files/common.sh
-cp /etc/redis-files/redis.conf /tmp/redis.conf
 {
+  cat /etc/redis-files/redis.conf
   echo "requirepass $REDISCLI_AUTH"
   echo "masterauth $REDISCLI_AUTH"
   echo "replica-announce-ip $ME"
-} >> /tmp/redis.conf
+} > /tmp/redis.conf
 
 first="$(echo "$PEERS" | cut -d ' ' -f 1)"
 now="$(primary || true)"

@@ -14,4 +14,4 @@ until getent hosts "$now" >/dev/null 2>&1 || nslookup "$now" >/dev/null 2>&1; do
   echo "sentinel auth-pass $STORE $REDISCLI_AUTH"
   cat /etc/redis-files/watch.conf
 } > /tmp/sentinel.conf
-exec redis-sentinel /tmp/sentinel.conf
+exec redis-server /tmp/sentinel.conf --sentinel

@@ -1,0 +1,37 @@
+"""Clusters that several live suites share: one with simulated nodes, one with a real one. Each starts when it is first asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.cluster import Cluster
+from tools.cluster.place import Place
+from tools.cluster.programs import Timing
+
+# Sets of addresses of the live suites' own, beside a person's cluster.
+SIMULATED, REAL = 30, 29
+QUICK = Timing(hpa_sync_s=5, metrics_s=10)
+
+
+@pytest.fixture(scope="session")
+def simulated_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three simulated nodes, whose pods are ready at once and use what the test says."""
+    with Cluster(Place(_folder(tmp_path_factory), SIMULATED), QUICK) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def real_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One real node that runs containers. It offers eight CPUs, so that a phase fits a machine of two."""
+    with Cluster(Place(_folder(tmp_path_factory), REAL), QUICK, nodes=0, real=True, cpus=8) as one:
+        yield one
+
+
+def _folder(factory: pytest.TempPathFactory) -> Path:
+    if os.geteuid() != 0:
+        pytest.skip("a lab cluster needs root")
+    return factory.mktemp("cluster")
