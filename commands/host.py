@@ -71,6 +71,36 @@ def _ask(name: str, address: str, seen: Shown, fingerprint: str) -> None:
     ui.confirm("Is it the same?", yes=False)
 
 
+@group.command()
+def create(
+    env: options.Env = "production",
+    platform: options.Platform = "codementee",
+    yes: options.Yes = False,
+    as_json: options.Json = False,
+) -> None:
+    """Make the machines that the environment's `machines:` asks of a cloud, protected; existing ones are never touched."""
+    from commands import plan_view, progress, ui
+    from stacks import cloud_machines
+
+    plan = cloud_machines.look(platform, env, ui.say)
+    for change in plan.changes:
+        ui.say(
+            f"{change.operation} {change.resource.name}: {', '.join(sorted({field.keys[0] for field in change.fields})) or change.resource.kind}"
+        )
+        for field in change.fields:
+            ui.say("\n".join(f"    {line}" for line in plan_view.difference(field)))
+    if plan.changes:
+        ui.confirm(f"{len(plan.changes)} machines cost money from now on, or change: go on?", yes=yes)
+    with progress.shown() as on_event:
+        made = cloud_machines.create(platform, env, ui.say, on_event)
+    if as_json:
+        ui.emit("cmctl/host-create/1", {"addresses": made.addresses})
+        return
+    ui.table(("host", "address"), sorted(made.addresses.items()))
+    for name, address in made.addresses.items():
+        ui.hint(f"cmctl host add {name} --env {env} --address {address} " + " ".join(f"--role {role}" for role in made.roles[name]))
+
+
 Provider = Annotated[str, typer.Option("--provider", help="Whose panel is shown: hostinger, hetzner or other.")]
 
 

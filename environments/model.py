@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from documents import broken
+from environments.cloud import CloudMachine
 from environments.ssh import Jump, Login, Port, check_reached
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
@@ -179,6 +180,7 @@ class Environment(Facts):
     network: IPv4Network
     hosts: Annotated[dict[Slug, Host], Field(min_length=1)]
     jumps: dict[Slug, Jump] = {}
+    machines: dict[Slug, CloudMachine] = {}
     providers: Providers
     state: State = State()
     secrets: Secrets

@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "jinja2": {"templates", "loadtests.report"},
     "pulumi": {"stacks"},
     "pulumi_cloudflare": {"stacks"},
+    "pulumi_hcloud": {"stacks"},
     "pulumi_mongodbatlas": {"stacks"},
     "pulumi_kubernetes": {"stacks"},
     "grpc": {"stacks"},

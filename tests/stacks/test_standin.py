@@ -20,6 +20,7 @@ CLUSTER = "mongodbatlas:index/advancedCluster:AdvancedCluster"
 USER = "mongodbatlas:index/databaseUser:DatabaseUser"
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 RULESET = "cloudflare:index/ruleset:Ruleset"
+SERVER = "hcloud:index/server:Server"
 SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 ACCESS = "mongodbatlas:index/projectIpAccessList:ProjectIpAccessList"
 TOKENS = [(package, token) for package in table.packages() for token in table.load(package).resources]
@@ -33,6 +34,7 @@ GOOD: dict[str, dict[str, Any]] = {
     ACCESS: {"projectId": "p1", "ipAddress": "192.0.2.1"},
     RECORD: {"zoneId": "z", "name": "www.example.com", "type": "A", "ttl": 1, "content": "192.0.2.1", "proxied": True},
     RULESET: {"zoneId": "z", "kind": "zone", "phase": "http_request_cache_settings", "name": "assets", "rules": [{"action": "set_cache_settings", "expression": "true"}]},
+    SERVER: {"name": "app3", "serverType": "cx32", "image": "debian-12", "location": "fsn1", "sshKeys": ["ops"], "deleteProtection": True},
     SETTING: {"zoneId": "z", "settingId": "ssl", "value": "strict"},
 }  # fmt: skip
 
