@@ -44,12 +44,14 @@ def deploy(
     version: options.Version = None,
     canary: options.Canary = None,
     keep_warm: options.KeepWarm = None,
+    prove: options.Prove = False,
     image: options.Image = None,
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
     """Bring a phase to the version asked for, on all hosts or on none, and send the users there."""
     from commands import parse, plan_view, progress, ui
+    from commands import prove as traffic
     from stacks.deployment import Wish
     from stacks.journey import carry_out, look
 
@@ -59,46 +61,39 @@ def deploy(
         if not as_json:
             plan_view.show(seen)
         ui.confirm(f"Deploy {platform} {seen.version} to {env}?", yes=yes)
-    with progress.shown() as on_event:
+    with traffic.around(platform, seen.live, env, wanted=prove), progress.shown() as on_event:
         done = carry_out(seen, on_event)
-    if as_json:
-        ui.emit("cmctl/deploy/1", plan_view.outcome(done))
-    else:
-        plan_view.show_outcome(done)
-        ui.hint(
-            f"cmctl status --env {env} · cmctl loadtest --smoke --phase {phase} --env {env}"
-            + (f" · cmctl rollback --phase {phase} --env {env}" if done.former else "")
-        )
+    back = f" · cmctl rollback --phase {phase} --env {env}" if done.former else ""
+    plan_view.tell("deploy", done, f"cmctl status --env {env} · cmctl loadtest --smoke --phase {phase} --env {env}{back}", as_json=as_json)
 
 
 def rollback(
     phase: options.MaybePhase = None,
     env: options.Env = "local",
     platform: options.Platform = "codementee",
-    to: Annotated[str | None, typer.Option("--to", help="A kept release's id (see status); by default the one before.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="A kept release's id (see releases); by default the one before.")] = None,
+    prove: options.Prove = False,
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
     """Send the traffic back to the release before: under a second while it is warm."""
     from commands import on_cluster, steps_view, ui
-    from stacks.way_back import flip
+    from commands import prove as traffic
+    from stacks.way_back import flip, proven
 
     ui.confirm(f"Roll {platform} back in {env}?", yes=yes)
     if on_cluster.concerns(platform, phase, env):
         on_cluster.roll_back(platform, phase, env, to, as_json=as_json)
         return
-    flipped = flip(platform, phase, env, to, steps_view.StepLines())
+    with traffic.around(platform, proven(platform, phase, env, wanted=prove), env, wanted=prove):
+        flipped = flip(platform, phase, env, to, steps_view.StepLines())
     # The engine loads only now: the traffic has moved.
     from commands import plan_view, progress
     from stacks.journey import follow
 
     with progress.shown() as on_event:
         done = follow(flipped, on_event)
-    if as_json:
-        ui.emit("cmctl/rollback/1", plan_view.outcome(done))
-    else:
-        plan_view.show_outcome(done)
-        ui.hint(f"cmctl status --env {env}")
+    plan_view.tell("rollback", done, f"cmctl status --env {env}", as_json=as_json)
 
 
 def status(

@@ -89,6 +89,7 @@ def drain(
     host: Annotated[str, typer.Argument(help="An app host that others can stand in for.")],
     back: Annotated[bool, typer.Option("--back", help="Let it serve again.")] = False,
     wait: Annotated[str, typer.Option("--wait", help="How long requests under way may take to end.")] = "10s",
+    prove: options.Prove = False,
     phase: options.MaybePhase = None,
     env: options.Env = "local",
     platform: options.Platform = "codementee",
@@ -96,10 +97,12 @@ def drain(
 ) -> None:
     """Send no new request to a host, lose none that is under way, and leave its containers running."""
     from commands import fleet_view, parse
+    from commands import prove as traffic
     from stacks.fleet import fleet
 
     where = fleet(platform, phase, env)
-    fleet_view.drain(where, host, back=back, wait_s=parse.seconds(wait, "--wait") or 0, as_json=as_json)
+    with traffic.around(platform, where.phase, env, wanted=prove):
+        fleet_view.drain(where, host, back=back, wait_s=parse.seconds(wait, "--wait") or 0, as_json=as_json)
 
 
 def replace(
@@ -107,17 +110,20 @@ def replace(
     phase: options.MaybePhase = None,
     env: options.Env = "local",
     platform: options.Platform = "codementee",
+    prove: options.Prove = False,
     yes: options.Yes = False,
 ) -> None:
     """Put a new machine in a host's place: leave the host out, prepare the machine, bring what serves, let it serve."""
     from commands import fleet_view
+    from commands import prove as traffic
     from stacks.fleet import fleet
 
     where = fleet(platform, phase, env)
-    fleet_view.drain(where, host, back=False, wait_s=0, as_json=False)
-    version = fleet_view.serving_version(where)
-    deploy.deploy(phase=where.phase, env=env, platform=platform, version=version, yes=yes)
-    fleet_view.drain(where, host, back=True, wait_s=0, as_json=False)
+    with traffic.around(platform, where.phase, env, wanted=prove):
+        fleet_view.drain(where, host, back=False, wait_s=0, as_json=False)
+        version = fleet_view.serving_version(where)
+        deploy.deploy(phase=where.phase, env=env, platform=platform, version=version, yes=yes)
+        fleet_view.drain(where, host, back=True, wait_s=0, as_json=False)
 
 
 def lock(

@@ -112,3 +112,12 @@ def show_outcome(done: Done) -> None:
     if done.evidence:
         ui.say(f"gate: {done.evidence}")
     ui.say(f"open: {', '.join(done.urls)}")
+
+
+def tell(command: str, done: Done, hint: str, *, as_json: bool) -> None:
+    """What a deploy or a rollback did, and what to type next."""
+    if as_json:
+        ui.emit(f"cmctl/{command}/1", outcome(done))
+        return
+    show_outcome(done)
+    ui.hint(hint)

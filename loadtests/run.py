@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from errors import BadInput, CannotTell, GateRefused, Unreachable
 from loadtests import compare, conclude, hunt, progress, selftest, soak, spike, verdict
 from loadtests.machine import this_machine
-from loadtests.plan import Plan, Probe
+from loadtests.plan import PROBE_LIMIT_S, Plan, Probe
 from loadtests.result import CapacityResult, Judgement, Measured, Result, Verdict
 
 ROOT = Path(__file__).parent.parent
@@ -97,6 +97,11 @@ class Generator:
             if isinstance(event, progress.Refusal):
                 raise _refused(event)
             return self._ended()
+
+    def stop(self) -> None:
+        """Ask the child for what it has: `measure`, on another thread, returns it."""
+        self.interrupted = True
+        self._child.terminate()
 
     def _ended(self) -> Measured | None:
         if self.interrupted:
@@ -278,6 +283,32 @@ def result(plan: Plan, profile: str, measured: Measured | None, *, interrupted: 
         phase=plan.phase, environment=plan.environment, target=plan.target.url, version=plan.version, machine=this_machine(), slo=plan.slo,
         measured=measured, judgement=verdict.judge(measured, plan.slo, interrupted=interrupted) if measured else nothing, interrupted=interrupted,
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def steady(plan: Plan, rate: float) -> Iterator[Future[Measured | None]]:
+    """Load at one rate around whatever the block does; the figures are there when the block has ended.
+
+    The block starts once requests are under way. Raises as `smoke` does before it starts.
+    """
+    flowing = threading.Event()
+
+    def hear(event: progress.Progress) -> None:
+        if isinstance(event, progress.Second):
+            flowing.set()
+
+    figures: Future[Measured | None] = Future()
+    with Generator(plan, hear) as child, ThreadPoolExecutor(1) as thread:
+        measuring = thread.submit(child.measure, Probe(name="steady", rate_per_s=rate, warmup_s=0, seconds=PROBE_LIMIT_S))
+        measuring.add_done_callback(lambda _: flowing.set())
+        flowing.wait()
+        if measuring.done():
+            measuring.result()
+        try:
+            yield figures
+        finally:
+            child.stop()
+            figures.set_result(measuring.result())
 
 
 @contextlib.contextmanager

@@ -34,3 +34,8 @@ def flip(platform: str, phase: int | None, environment: str, to: str | None, rep
     layer = f"phase{found.phase.number}"
     outcome, spec = door.rollback_now(found.stack(layer), targets(found, layer), to, report)
     return Flipped(dataclasses.replace(found, version=spec.version), layer, outcome, spec, started)
+
+
+def proven(platform: str, phase: int | None, environment: str, *, wanted: bool) -> int | None:
+    """The phase whose traffic a proof plays; looked up only for a proof, because it costs a look at the hosts."""
+    return (phase if phase is not None else live(platform, environment)) if wanted else None
