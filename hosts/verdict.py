@@ -59,7 +59,9 @@ def parse(lines: Sequence[str], since: float) -> dict[str, list[Request]]:
             request = Request(float(row["msec"]), int(row["status"]), float(row["request_time"]), route(row.get("method"), row.get("path")))
         except (ValueError, KeyError, TypeError):
             continue
-        if row.get("client") != OWN_CLIENT and request.at >= since:
+        # What the balancer answers by itself (a limit, a closed door) says nothing of a version.
+        own = row.get("client") == OWN_CLIENT or row.get("upstream_status") in {"", "-"}
+        if not own and request.at >= since:
             found.setdefault(str(row.get("slot")), []).append(request)
     return found
 
@@ -105,8 +107,10 @@ def broken_route(requests: Sequence[Request], former: Sequence[Request], at_leas
 
 
 def _slower(p95: float | None, former: Sequence[Request], limits: GateLimits) -> str:
-    before = p95_ms(former)
-    if p95 is None or before is None or len(former) < limits.min_requests:
+    # A fast failure is not fast.
+    served = [one for one in former if not one.failed]
+    before = p95_ms(served)
+    if p95 is None or before is None or len(served) < limits.min_requests:
         return ""
     return (
         f"the former version's p95 is {before:.0f} ms in the same seconds" if p95 > max(SLOWER_TIMES * before, before + SLOWER_MS) else ""

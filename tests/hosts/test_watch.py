@@ -93,6 +93,18 @@ def test_a_route_that_fails_in_both_versions_is_not_the_new_ones_fault() -> None
     assert broken_route(broken * 3, broken * 3, 2) == ""
 
 
+def test_what_the_balancer_answers_by_itself_says_nothing_of_a_version() -> None:
+    """Requests that met a limit never reached a slot: they count neither as quick nor as failed."""
+    limited = json.dumps(json.loads(line(status=429, seconds=0.0)) | {"upstream_status": ""})
+    assert parse([limited], 0.0) == {}
+
+
+def test_a_former_version_that_fails_fast_is_not_quick() -> None:
+    """Latency is compared with requests that the former version served."""
+    former = [Request(0, 502, 0.0)] * 100
+    assert judge([Request(0, 200, 0.15)] * 30, former, GATE).answer == "pass"
+
+
 def test_a_version_that_is_only_slow_fails_beside_the_former() -> None:
     """Twice as slow as the former version in the same seconds is a no, also below the absolute limit; a little slower is none."""
     former = [Request(0, 200, 0.02)] * 100
