@@ -22,7 +22,9 @@ def test_wrong_shares(text: str) -> None:
     assert caught.value.hint == "--canary 5,25,50"
 
 
-@pytest.mark.parametrize(("text", "expected"), [(None, None), ("90", 90), ("90s", 90), ("30m", 1800), ("1h", 3600), ("2d", 172800), ("0s", 0)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [(None, None), ("90", 90), ("90s", 90), ("30m", 1800), ("1h", 3600), ("2d", 172800), ("0s", 0)]
+)
 def test_seconds(text: str | None, expected: int | None) -> None:
     """A number with its unit; without one it is seconds."""
     assert parse.seconds(text, "--wait") == expected

@@ -106,8 +106,17 @@ def test_a_former_version_that_fails_fast_is_not_quick() -> None:
 
 
 def test_a_version_that_is_only_slow_fails_beside_the_former() -> None:
-    """Twice as slow as the former version in the same seconds is a no, also below the absolute limit; a little slower is none."""
+    """Twice as slow as the former version in the same seconds is a no, also below the limit; a little slower, or a cold start, is none."""
     former = [Request(0, 200, 0.02)] * 100
     assert judge([Request(0, 200, 0.15)] * 30, former, GATE).answer == "fail"
     assert judge([Request(0, 200, 0.05)] * 30, former, GATE).answer == "pass"
     assert judge([Request(0, 200, 0.15)] * 30, former[:5], GATE).answer == "pass"
+    assert judge([Request(0, 200, 0.15)] * 3 + [Request(0, 200, 0.02)] * 27, former, GATE).answer == "pass"
+
+
+def test_a_slow_machine_is_not_the_new_versions_fault() -> None:
+    """Above the limit is a no only where the former version is not above it too; after the switch, with no former, it always is."""
+    slow = [Request(0, 200, 0.5)] * 30
+    assert judge(slow, [Request(0, 200, 0.4)] * 30, GATE).answer == "pass"
+    assert judge(slow, [Request(0, 200, 0.02)] * 30, GATE).answer == "fail"
+    assert judge(slow, [], GATE).answer == "fail"

@@ -49,7 +49,7 @@ class FleetDriver(Driver):
         with _environment(self.variables):
             found = prepare(Wish("codementee", 2, self.name), lambda _: None).specs["phase2"]
         self.plain()
-        gate = found.gate.model_copy(update={"window_s": 1, "canary_s": 2, "ready_s": 40})
+        gate = found.gate.model_copy(update={"window_s": 1, "canary_s": 2, "ready_s": 120})
         return found.model_copy(update={"gate": gate})
 
     def controller(self, spec: ReleaseSpec, *, hold: str = "", rollback: bool = False) -> Controller:
