@@ -14,6 +14,7 @@ from images.base import debian_tag
 from images.registry import answers
 from tools import container_engine
 from tools.builder import ROOT, go_needed, installed, numbers
+from tools.cluster import node
 from tools.lab import needs
 from tools.machine import Machine, ThisMachine
 from tools.toolchain import FERRETDB, pulumi_family
@@ -66,6 +67,7 @@ def look(machine: Machine | None = None, registry: Callable[[], bool] = answers)
         _registry(online=online),
         _mmdebstrap(here, online=online),
         _lab(here),
+        _cluster(here),
         _disk(here),
         _memory(here),
     ]
@@ -178,6 +180,19 @@ def _lab(machine: Machine) -> Tool:
 
 def _builds_are_due() -> bool:
     return not installed(pulumi_family(), cache()).exists()
+
+
+def _cluster(machine: Machine) -> Tool:
+    lacking = node.missing()
+    return Tool(
+        "cluster",
+        machine.which("containerd"),
+        "",
+        "phase 3 with real pods on this machine",
+        "sudo .venv/bin/cmctl cluster up --real, which installs what is missing",
+        needed=False,
+        problem=f"without {', '.join(lacking)}" if lacking else "",
+    )
 
 
 def _disk(machine: Machine) -> Tool:

@@ -26,8 +26,8 @@ def simulated_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clus
 
 @pytest.fixture(scope="session")
 def real_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One real node that runs containers. It offers eight CPUs, so that a phase fits a machine of two."""
-    with Cluster(Place(_folder(tmp_path_factory), REAL), QUICK, nodes=0, real=True, cpus=8) as one:
+    """One real node that runs containers. It offers sixteen CPUs, so that a phase fits a machine of two."""
+    with Cluster(Place(_folder(tmp_path_factory), REAL), QUICK, nodes=0, real=True, cpus=16) as one:
         yield one
 
 

@@ -75,6 +75,7 @@ def create(place: Place, cpus: int = 0) -> tuple[Process, Process]:
     _network(place)
     for group in groups(place):
         group.mkdir(exist_ok=True)
+        _weigh(group, cpus or os.cpu_count() or 1)
     return _first(place, cpus)
 
 
@@ -91,6 +92,13 @@ def _network(place: Place) -> None:
         _ip("ip", "route", "replace", network, "via", place.address)
     # No default route: nothing in the lab reaches anything but the lab. The API server only asks for one to name itself.
     _ip("ip", "netns", "exec", place.name, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+
+
+def _weigh(group: Path, cpus: int) -> None:
+    """What the kubelet gives the pods of a node that is a machine's own: the weight of so many processes, not of one."""
+    for name, value in (("cpu.shares", cpus * 1024), ("cpu.weight", min(cpus * 100, 10_000))):
+        if (group / name).exists():
+            (group / name).write_text(str(value), encoding="utf-8")
 
 
 def _first(place: Place, cpus: int) -> tuple[Process, Process]:
