@@ -68,6 +68,10 @@ class Generator:
         for child in (self._child, *self._workers):
             _end(child)
         self._reader.join(GOODBYE_S)
+        for worker in self._workers:
+            for pipe in (worker.stdin, worker.stdout):
+                if pipe:
+                    pipe.close()
         self._folder.cleanup()
 
     def measure(self, probe: Probe) -> Measured | None:
@@ -143,10 +147,6 @@ def _end(child: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
-    for pipe in (child.stdin, child.stdout):
-        if pipe:
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
 
 
 def worker(leader: str) -> int:

@@ -79,6 +79,16 @@ def test_all_phases_from_one_search(plans: list[Plan], capsys: pytest.CaptureFix
     assert "next: cmctl cost --phase 2 --env local --per-user" in seen.err
 
 
+def test_several_senders_are_in_the_plan(plans: list[Plan]) -> None:
+    """`--processes` and `--workers` say who is waited for, and where."""
+    cli.main(["loadtest", "--phase", "2", "--quick", "--processes", "3"])
+    cli.main(["loadtest", "--phase", "2", "--quick", "--workers", "2", "--bind", "10.0.0.5:5557"])
+    cli.main(["loadtest", "--phase", "2", "--quick"])
+    assert [(one.workers, one.processes, one.crew_host, one.crew_port) for one in plans] == [
+        (3, 3, "127.0.0.1", 0), (3, 1, "10.0.0.5", 5557), (0, 0, "127.0.0.1", 0)
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("users", "growth", "says"),
     [("100", "1", "stay on phase 2"), ("20000", "5", "move to phase 3 in about"), ("90000", "0", "move to phase 3 now")],
@@ -112,6 +122,8 @@ def test_files_for_people_and_for_ci(plans: list[Plan], tmp_path: Path, capsys: 
         (["--phase", "2", "--spike"], "overload on purpose"), (["--phase", "2", "--spike", "--allow-overload"], "needs a rate"),
         (["--phase", "2", "--compare", "local"], "is what would be compared"), (["--phase", "2", "--compare", "moon"], "no environment"),
         (["--phase", "2", "--compare", "https://example.org"], "does not declare"), (["--phase", "2", "--spike", "--seconds", "9"], "as long as it needs"),
+        (["--phase", "2", "--workers", "1"], "--bind HOST:PORT"), (["--phase", "2", "--workers", "1", "--bind", "here"], "no place"),
+        (["--phase", "2", "--processes", "99"], "processes"), (["worker", "--master", "nowhere"], "not HOST:PORT"), (["worker"], "master"),
         (["trend", "--phase", "2"], "no load test of phase 2"), (["trend", "--phase", "9"], "no phase 9"), (["--phase", "2", "--seconds", "5"], "five minutes at most"),
         (["--phase", "2", "--users", "0"], "users"), (["--phase", "2", "--growth", "-90"], "growth"),
         (["--phase", "2", "--url", "https://example.org"], "does not declare"), (["--phase", "2", "--url", "ftp://localhost"], "no target"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from loadtests import merge
 from loadtests.plan import Probe
+from loadtests.progress import Second
 from loadtests.recorder import Costs, Recorder
 from loadtests.result import Measured
 from loadtests.visits import Step
@@ -76,3 +77,47 @@ def test_nothing_is_lost(counts: list[int]) -> None:
     parts = [figures.measured(count, min(count, 3), min(count, 2)) for count in counts]
     merged = merge.side_by_side(parts)
     assert (merged.requests, merged.failed) == (sum(counts), sum(min(count, 2) for count in counts))
+
+
+@given(rate=st.floats(1, 10_000), users=st.integers(1, 500), parts=st.integers(1, 32))
+def test_a_split_load_is_the_whole_load(rate: float, users: int, parts: int) -> None:
+    """However many parts, their rates or users add up to the probe's, and nobody plays a part without a load."""
+    shares = merge.split(Probe(name="p", rate_per_s=rate, seconds=5), parts)
+    assert sum(share.rate_per_s for share in shares if share) == pytest.approx(rate)
+    closed = [share for share in merge.split(Probe(name="p", kind="closed", users=users, seconds=5), parts) if share]
+    assert sum(share.users for share in closed) == users
+    assert max(share.users for share in closed) - min(share.users for share in closed) <= 1
+
+
+def test_nobody_plays_nothing() -> None:
+    """A load for nobody is an error, not an empty list."""
+    with pytest.raises(ValueError, match="somebody"):
+        merge.split(Probe(name="p", rate_per_s=1, seconds=5), 0)
+
+
+def test_one_line_a_second_for_all() -> None:
+    """Counts of a second add up; p95 and lag are the worst."""
+    one = Second(
+        probe="p",
+        at_s=3,
+        left_s=2,
+        warming_up=False,
+        offered=10,
+        answered=9,
+        failed=1,
+        p95_ms=50,
+        in_flight=2,
+        start_lag_ms=1,
+        cpu_share=0.1,
+    )
+    other = one.model_copy(update={"p95_ms": 90.0, "start_lag_ms": 0.2, "offered": 12})
+    both = merge.seconds([one, other])
+    assert (both.offered, both.answered, both.failed, both.in_flight, both.p95_ms, both.start_lag_ms, both.cpu_share) == (
+        22,
+        18,
+        2,
+        4,
+        90,
+        1,
+        0.2,
+    )
