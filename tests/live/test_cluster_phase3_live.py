@@ -66,17 +66,19 @@ def test_3_drift_is_found_and_mended(driver: ClusterDriver, simulated_cluster: C
     assert found.code == 3
     (change,) = json.loads(found.out.partition("\n}\n")[0] + "\n}")["changes"]
     assert (change["name"], [field["path"] for field in change["fields"]]) == ("user", ["spec.minReadySeconds"])
+    driver.must("deploy", *PHASE, "--yes", "--version", "1.0.1")
+    assert simulated_cluster.api.get(f"{DEPLOYMENTS}/user")["spec"]["minReadySeconds"] == 2
 
 
 def test_4_a_release_moves_and_comes_back(driver: ClusterDriver, simulated_cluster: Cluster) -> None:
     """A new version with canary steps reaches every service, and rollback brings the former images; each is recorded."""
     moved = driver.must("deploy", *PHASE, "--yes", "--version", "1.1.0", "--canary", "10,50", "--json")
-    assert moved.document["former"] == "1.0.0"
+    assert moved.document["former"] == "1.0.1"
     assert {image.rpartition(":")[2] for image in images(simulated_cluster).values()} == {"1.1.0"}
     assert not any(name.endswith("-canary") for name in images(simulated_cluster))
     back = driver.must("rollback", *PHASE, "--yes", "--json")
-    assert back.document["version"] == "1.0.0"
-    assert {image.rpartition(":")[2] for image in images(simulated_cluster).values()} == {"1.0.0"}
+    assert back.document["version"] == "1.0.1"
+    assert {image.rpartition(":")[2] for image in images(simulated_cluster).values()} == {"1.0.1"}
     print(f"\nrelease with two canary steps {moved.seconds:.1f} s, rollback {back.seconds:.1f} s")
 
 
@@ -95,8 +97,8 @@ def test_5_a_quota_too_small_rolls_back(driver: ClusterDriver, simulated_cluster
     assert failed.code == 4
     assert "exceeded quota" in failed.err
     assert len(failed.err[failed.err.rindex("✗") :].splitlines()) < 40
-    assert {image.rpartition(":")[2] for image in images(simulated_cluster).values()} == {"1.0.0"}
-    assert driver.must("status", *PHASE, "--json").document["version"] == "1.0.0"
+    assert {image.rpartition(":")[2] for image in images(simulated_cluster).values()} == {"1.0.1"}
+    assert driver.must("status", *PHASE, "--json").document["version"] == "1.0.1"
 
 
 def test_6_what_cannot_be_is_refused_before_anything(driver: ClusterDriver, tmp_path: Path, simulated_cluster: Cluster) -> None:

@@ -333,6 +333,7 @@ def test_the_provider_knows_its_cluster(found: Objects) -> None:
     assert provider["context"] == "codementee"
     assert provider["enableServerSideApply"] == "true"
     assert provider["upsertExistingObjects"] == "true"
+    assert provider["enablePatchForce"] == "true"
 
 
 def test_the_test_clusters_database(monkeypatch: pytest.MonkeyPatch) -> None:
