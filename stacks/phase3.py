@@ -60,4 +60,7 @@ def _provider(spec: ClusterSpec) -> Provider:
         enable_server_side_apply=True, enable_config_map_mutable=True, enable_secret_mutable=True,
         # A create that was cut off after the API server had done it is taken over, not refused.
         upsert_existing_objects=True,
+        # What the program names is the program's: another hand's change is drift, shown in the plan and put back. Replicas are
+        # the autoscalers' and not named.
+        enable_patch_force=True,
     )  # fmt: skip

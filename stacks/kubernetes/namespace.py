@@ -13,7 +13,7 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.scheduling.v1 import PriorityClass
 
-from layout.kubernetes_checks import most
+from layout.kubernetes_checks import most, room
 from stacks.kubernetes.pods import EPHEMERAL_MB, SCRATCH_MB
 from stacks.kubernetes.scope import MANAGED_BY, PART_OF, Scope
 
@@ -52,9 +52,10 @@ def _quota(scope: Scope) -> ResourceQuota:
 
 
 def _limits(scope: Scope) -> LimitRange:
-    """For a pod that somebody starts by hand: it gets small figures instead of none."""
+    """For a pod that somebody starts by hand: it gets small figures instead of none, and none larger than a node."""
+    node = room(scope.spec.plan, 1)
     item = LimitRangeItemArgs(
-        type="Container", default_request={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": f"{SCRATCH_MB}Mi"},
+        type="Container", min={"cpu": "5m", "memory": "8Mi"}, max={"cpu": f"{node.cpu_m}m", "memory": f"{node.memory_mb}Mi"}, default_request={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": f"{SCRATCH_MB}Mi"},
         default={"cpu": "250m", "memory": "256Mi", "ephemeral-storage": f"{EPHEMERAL_MB}Mi"},
     )  # fmt: skip
     return LimitRange("limits", metadata=scope.meta("limits"), spec=LimitRangeSpecArgs(limits=[item]), opts=scope.after())

@@ -10,7 +10,6 @@ from pulumi_kubernetes.core.v1 import (
     ContainerArgs,
     ContainerPortArgs,
     EmptyDirVolumeSourceArgs,
-    EnvFromSourceArgs,
     EnvVarArgs,
     ExecActionArgs,
     HTTPGetActionArgs,
@@ -22,6 +21,7 @@ from pulumi_kubernetes.core.v1 import (
     ResourceRequirementsArgs,
     SeccompProfileArgs,
     SecurityContextArgs,
+    TCPSocketActionArgs,
     TopologySpreadConstraintArgs,
     VolumeArgs,
     VolumeMountArgs,
@@ -70,7 +70,6 @@ def container(
     command: Sequence[str] = (),
     args: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
-    env_from: Sequence[EnvFromSourceArgs] = (),
     ports: Mapping[str, int] | None = None,
     mounts: Mapping[str, str] | None = None,
     writable: Mapping[str, str] | None = None,
@@ -85,7 +84,6 @@ def container(
         name=name, image=image, image_pull_policy="Always" if environment.cluster.registry else "IfNotPresent",
         command=list(command) or None, args=list(args) or None,
         env=[EnvVarArgs(name=key, value=value) for key, value in sorted((variables or {}).items())] or None,
-        env_from=list(env_from) or None,
         ports=[ContainerPortArgs(name=key, container_port=port, protocol="TCP") for key, port in (ports or {}).items()] or None,
         volume_mounts=volumes, resources=needs, security_context=container_security(uid), lifecycle=lifecycle,
         startup_probe=probes.get("startup"), liveness_probe=probes.get("live"), readiness_probe=probes.get("ready"),
@@ -97,15 +95,20 @@ def scratch() -> VolumeArgs:
 
 
 def http_probes(live: str, ready: str, port: int, start_s: int) -> dict[str, ProbeArgs]:
-    """Three questions apart: is it up yet (`start_s` for that), is it alive (no dependency asked), may it have requests."""
+    """Three questions apart: is it up yet (`start_s` for that), is it alive (no dependency asked), may it have requests.
+
+    A program with one page for both is alive while it takes connections.
+    """
+    alive = {"http_get": HTTPGetActionArgs(path=live, port=port)} if live != ready else {"tcp_socket": TCPSocketActionArgs(port=port)}
+    start = HTTPGetActionArgs(path=live, port=port)
+    may = HTTPGetActionArgs(path=ready, port=port)
     return {
         "startup": ProbeArgs(
-            http_get=HTTPGetActionArgs(path=live, port=port), period_seconds=START_PERIOD_S, timeout_seconds=2,
-            failure_threshold=max(1, start_s // START_PERIOD_S),
+            http_get=start, period_seconds=START_PERIOD_S, timeout_seconds=2, failure_threshold=max(1, start_s // START_PERIOD_S)
         ),
-        "live": ProbeArgs(http_get=HTTPGetActionArgs(path=live, port=port), period_seconds=LIVE_PERIOD_S, timeout_seconds=5, failure_threshold=3),
-        "ready": ProbeArgs(http_get=HTTPGetActionArgs(path=ready, port=port), period_seconds=READY_PERIOD_S, timeout_seconds=3, failure_threshold=2),
-    }  # fmt: skip
+        "live": ProbeArgs(**alive, period_seconds=LIVE_PERIOD_S, timeout_seconds=5, failure_threshold=3),
+        "ready": ProbeArgs(http_get=may, period_seconds=READY_PERIOD_S, timeout_seconds=3, failure_threshold=2),
+    }
 
 
 def exec_probes(live: Sequence[str], ready: Sequence[str], start_s: int) -> dict[str, ProbeArgs]:

@@ -47,7 +47,7 @@ def _store(scope: Scope, store: RedisStore, marks: dict[str, str]) -> None:
     watcher = ["sh", f"{FILES}/live.sh", str(SENTINEL_PORT)]
     sentinel = pods.container(
         environment, "sentinel", image, REDIS_UID, pods.resources(SENTINEL_CPU_M, SENTINEL_MEMORY_MB, 100), command=script("sentinel.sh"),
-        variables=variables, ports={"sentinel": SENTINEL_PORT}, mounts=mounts, probes=pods.exec_probes(watcher, watcher, 60),
+        variables=variables, ports={"sentinel": SENTINEL_PORT}, mounts=mounts, probes=pods.exec_probes(watcher, script("watching.sh"), 60),
     )  # fmt: skip
     one = Set(
         store.name, store.replicas, REDIS_UID, (redis, sentinel), {"redis": REDIS_PORT, "sentinel": SENTINEL_PORT}, store.storage_gb,

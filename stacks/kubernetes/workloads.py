@@ -10,8 +10,6 @@ from pulumi_kubernetes.batch.v1 import Job as KubernetesJob
 from pulumi_kubernetes.batch.v1 import JobSpecArgs
 from pulumi_kubernetes.core.v1 import (
     ConfigMap,
-    ConfigMapEnvSourceArgs,
-    EnvFromSourceArgs,
     LifecycleArgs,
     LifecycleHandlerArgs,
     PodSpecArgs,
@@ -41,7 +39,7 @@ def account(scope: Scope, name: str) -> ServiceAccount:
 
 
 def config(scope: Scope, name: str, values: Mapping[str, str]) -> ConfigMap:
-    """Settings under a name that carries their hash: pods of the version before keep theirs until they are gone."""
+    """Files under a name that carries their hash: pods of the version before keep theirs until they are gone."""
     named = f"{name}-{fingerprint(values)}"
     # The name in the program has the hash too: the old one is then deleted at the end of an update that went well, never replaced,
     # so that a way back finds it as it was.
@@ -69,12 +67,11 @@ def named(workload: Workload, track: str) -> str:
 def deployment(scope: Scope, workload: Workload, release: Release, track: str, who: ServiceAccount, marks: Mapping[str, str]) -> Deployment:
     """A Deployment of one track. The stable one says nothing of replicas: its autoscaler owns them."""
     name = named(workload, track)
-    held = config(scope, name, settings.values(scope.spec, workload, track)) if workload.kind == "backend" else None
     template = PodTemplateSpecArgs(
         metadata=ObjectMetaArgs(
             labels={**scope.pod_labels(workload.service, track=track), VERSION: release.version}, annotations=dict(marks) or None
         ),
-        spec=_pod(scope, workload, release, track, held),
+        spec=_pod(scope, workload, release, track),
     )
     rolling = RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=f"{scope.spec.plan.facts.surge_percent}%")
     return Deployment(
@@ -85,17 +82,18 @@ def deployment(scope: Scope, workload: Workload, release: Release, track: str, w
             strategy=DeploymentStrategyArgs(type="RollingUpdate", rolling_update=rolling), revision_history_limit=HISTORY,
             progress_deadline_seconds=workload.start_s + workload.grace_s, min_ready_seconds=2,
         ),
-        opts=scope.after(who, *([held] if held else [])),
+        opts=scope.after(who),
     )  # fmt: skip
 
 
-def _pod(scope: Scope, workload: Workload, release: Release, track: str, held: ConfigMap | None) -> PodSpecArgs:
+def _pod(scope: Scope, workload: Workload, release: Release, track: str) -> PodSpecArgs:
     environment, name = scope.spec.plan.environment, workload.service
     selector = scope.selector(name, track=track)
     main = pods.container(
         environment, name, release.images[workload.image], APP_UID,
         pods.resources(workload.requests_cpu_m, workload.requests_memory_mb, workload.limits_cpu_m, workload.limits_memory_mb),
-        env_from=[EnvFromSourceArgs(config_map_ref=ConfigMapEnvSourceArgs(name=held.metadata.name))] if held else (),
+        # Settings stand in the template itself: a changed one is a rollout, and the version before keeps its own.
+        variables=settings.values(scope.spec, workload, track) if workload.kind == "backend" else {},
         ports={"http": workload.port},
         mounts={"secrets": secrets.FOLDER} if workload.secrets else {},
         probes=pods.http_probes(workload.live, workload.ready, workload.port, workload.start_s),
@@ -139,11 +137,10 @@ def _job(scope: Scope, job: Job) -> KubernetesJob:
     values = settings.of_job(spec, job)
     who = account(scope, name)
     marks = secrets.secret(scope, name, service.secrets)
-    held = config(scope, name, values)
     mark = fingerprint({"image": image, "command": json_of(job.command), "version": spec.release.version, **values, **marks})
     main = pods.container(
         spec.plan.environment, job.name, image, APP_UID, pods.resources(JOB_CPU_M, JOB_MEMORY_MB), command=_program(job.command),
-        env_from=[EnvFromSourceArgs(config_map_ref=ConfigMapEnvSourceArgs(name=held.metadata.name))], mounts={"secrets": secrets.FOLDER},
+        variables=values, mounts={"secrets": secrets.FOLDER},
     )  # fmt: skip
     pod = PodSpecArgs(
         service_account_name=name, automount_service_account_token=False, enable_service_links=False, restart_policy="Never",
@@ -153,7 +150,7 @@ def _job(scope: Scope, job: Job) -> KubernetesJob:
     template = PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=scope.pod_labels(name)), spec=pod)
     return KubernetesJob(
         f"{name}-{mark}", metadata=scope.meta(f"{name}-{mark}", version=spec.release.version),
-        spec=JobSpecArgs(template=template, backoff_limit=2, active_deadline_seconds=job.timeout_s), opts=scope.after(who, held),
+        spec=JobSpecArgs(template=template, backoff_limit=2, active_deadline_seconds=job.timeout_s), opts=scope.after(who),
     )  # fmt: skip
 
 

@@ -118,15 +118,21 @@ def test_secrets_are_files(found: Objects) -> None:
 
 
 def test_a_new_setting_starts_pods_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ConfigMap's name carries the hash of its content and never changes content, so a new setting is a rollout and a way back."""
+    """A changed setting changes the template of the pods that read it, so it is a rollout and a way back like any other."""
     first = asked(phase3.program(clusters.spec()), monkeypatch)
     where = clusters.environment(cluster=Cluster(traces="http://elsewhere.tracing:4318"))
     second = asked(phase3.program(clusters.spec(environment=where)), monkeypatch)
-    names = [next(name for name in one.of("ConfigMap") if name.startswith("user-")) for one in (first, second)]
-    assert names[0] != names[1]
-    assert first.of("ConfigMap")[names[0]]["immutable"] is True
-    source = first.of("Deployment")["user"]["spec"]["template"]["spec"]["containers"][0]["envFrom"]
-    assert source == [{"configMapRef": {"name": names[0]}}]
+    assert pods(first)["user"] != pods(second)["user"]
+
+
+def test_files_carry_their_hash(found: Objects) -> None:
+    """A ConfigMap's name carries the hash of its content, the pod template names it, and it never changes: no pod reads another's."""
+    held = {name: one for name, one in found.of("ConfigMap").items() if name != "release"}
+    assert {name.rsplit("-", 1)[0] for name in held} == {"prometheus", "redis-cache", "redis-sessions"}
+    for name, one in held.items():
+        assert one["immutable"] is True
+        template = pods(found)[name.rsplit("-", 1)[0]]
+        assert any(volume.get("configMap", {}).get("name") == name for volume in template["spec"]["volumes"])
 
 
 def test_a_new_secret_starts_pods_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,9 +161,11 @@ def test_three_questions_apart(found: Objects) -> None:
     """Start, life and readiness are asked apart; life asks no dependency."""
     for name, one in found.of("Deployment").items():
         main = one["spec"]["template"]["spec"]["containers"][0]
-        paths = {probe: main[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "liveness", "readiness")}
-        assert paths["liveness"] == paths["startup"] == "/livez"
-        assert paths["readiness"] == ("/readyz" if name in BACKENDS else "/livez")
+        assert main["startupProbe"]["httpGet"]["path"] == "/livez"
+        assert main["livenessProbe"] != main["readinessProbe"]
+        if name in BACKENDS:
+            assert main["livenessProbe"]["httpGet"]["path"] == "/livez"
+            assert main["readinessProbe"]["httpGet"]["path"] == "/readyz"
 
 
 def test_a_drain_is_allowed_and_bounded(found: Objects) -> None:
@@ -325,6 +333,7 @@ def test_the_provider_knows_its_cluster(found: Objects) -> None:
     assert provider["context"] == "codementee"
     assert provider["enableServerSideApply"] == "true"
     assert provider["upsertExistingObjects"] == "true"
+    assert provider["enablePatchForce"] == "true"
 
 
 def test_the_test_clusters_database(monkeypatch: pytest.MonkeyPatch) -> None:

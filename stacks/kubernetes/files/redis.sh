@@ -1,6 +1,7 @@
 # Start Redis as what the sentinels say it is: the primary, or a replica of it.
 set -eu
 . /etc/redis-files/common.sh
+rm -f /tmp/redis.conf
 {
   cat /etc/redis-files/redis.conf
   echo "requirepass $REDISCLI_AUTH"

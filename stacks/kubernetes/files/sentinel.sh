@@ -5,6 +5,7 @@ now="$(primary || true)"
 [ -n "$now" ] || now="$(echo "$PEERS" | cut -d ' ' -f 1)"
 # A name that does not resolve yet would end the sentinel.
 until getent hosts "$now" >/dev/null 2>&1 || nslookup "$now" >/dev/null 2>&1; do sleep 1; done
+rm -f /tmp/sentinel.conf
 {
   cat /etc/redis-files/sentinel.conf
   echo "requirepass $REDISCLI_AUTH"
