@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from tests.live.balancer_rig import Rig, Traffic, certify, docker, rig
 
 pytestmark = pytest.mark.live
 REQUESTS = 3000
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +169,22 @@ def test_a_handshake_stays_cheap(one: Rig) -> None:
         spent.append(time.perf_counter() - start)
     print(f"handshake: median {statistics.median(spent) * 1000:.2f} ms")
     assert statistics.median(spent) < 0.02
+
+
+def test_golden_files_are_nginx_configurations(one: Rig) -> None:
+    """The real nginx accepts every golden nginx.conf, of one host and of fleets, with nothing to remark."""
+    files = sorted(GOLDEN.rglob("nginx.conf"))
+    folder = one.folder / "golden"
+    for number, path in enumerate(files):
+        (folder / str(number)).mkdir(parents=True)
+        (folder / str(number) / "nginx.conf").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        (folder / str(number) / "authority.pem").write_text(one.certificate.authority, encoding="utf-8")
+    script = 'for n in "$@"; do nginx -t -q -e /dev/stderr -c /golden/$n/nginx.conf || echo "$n refused"; done'
+    done = subprocess.run(
+        ["docker", "run", "--rm", "--network", "none", "--user", "10001:10001", "--read-only", "--tmpfs", "/tmp", "-v", f"{folder}:/golden:ro",
+         "-v", f"{folder / '0'}:/etc/cmctl/nginx:ro", "--entrypoint", "sh", one.image, "-c", script, "test", *map(str, range(len(files)))],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    said = (done.stdout + done.stderr).strip()
+    assert len(files) >= 8
+    assert said == "", said
