@@ -97,11 +97,10 @@ class Firewall:
             return []
         wrong = sorted({*found.firewall.items()} ^ {*wanted.firewall.items()})
         what = f"firewall: {', '.join(dict.fromkeys(key for key, _ in wrong))}"
-        return [
-            *boot.steps(system),
-            write(what, boot.SCRIPT, program(wanted.firewall), "755", risky=True),
-            script("firewall: apply the rules", f"{boot.SCRIPT} apply", risky=True),
-        ]
+        apply = script(what, f"{boot.SCRIPT} apply", risky=True)
+        if found.firewall.get("boot") == KEPT:
+            return [apply]
+        return [*boot.steps(system), write(f"write {boot.SCRIPT}", boot.SCRIPT, program(wanted.firewall), "755", risky=True), apply]
 
 
 def _rules(text: str, mark: str) -> list[str]:
