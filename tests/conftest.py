@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import settings
+
+import documents
 
 # A busy machine makes any example slow; what a test says of time, it measures itself.
 settings.register_profile("cmctl", deadline=None)
@@ -36,6 +40,17 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         )
 
     return compare
+
+
+@pytest.fixture(autouse=True, scope="session")
+def made_once() -> Iterator[None]:
+    """A run of tests reads hundreds of times what one command reads once: the same text of a file is parsed, and the tree of
+    commands is built, once.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents, "parse", functools.lru_cache(maxsize=256)(documents.parse))
+        patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(autouse=True)
