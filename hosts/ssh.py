@@ -28,11 +28,13 @@ END_S = 3.0
 # How much longer than here a program may run there.
 GRACE_S = 5
 NOT_THERE = 66
-# $1 limit in seconds, $2 bytes of stdin or -, then the command. The first line tells its process group.
+# $1 limit in seconds, $2 bytes of stdin or -, then the command. The first line tells its process group. Stdin is spooled into
+# a file without a name, so that secrets in it are gone with the program, however it ends.
 RUN = """
 echo "cmctl-run $$" >&2; limit=$1 size=$2; shift 2
 if [ "$size" != - ]; then
-  all=$(mktemp) && cat > "$all" && [ "$(stat -c %s "$all")" = "$size" ] && exec < "$all" && rm "$all" || { rm -f "$all"; exit 74; }
+  all=$(mktemp) && exec 3<> "$all" && rm "$all" && cat >&3 && [ "$(stat -L -c %s /proc/self/fd/3)" = "$size" ] || exit 74
+  exec < /proc/self/fd/3 3>&-
 fi
 exec timeout -s KILL "$limit" "$@"
 """
@@ -126,14 +128,13 @@ class SshConnection:
 
     async def _end(self, way: Link, process: asyncssh.SSHClientProcess[bytes]) -> None:
         """Kill the program's process group there; it has its own limit too, so this may fail."""
-        started = STARTED.search(process.collect_output()[1].decode(errors="replace"))
-        process.close()
-        if started is None:
-            return
         with contextlib.suppress(Unreachable, OSError, asyncssh.Error, TimeoutError):
-            async with way.endings, asyncio.timeout(END_S):
-                connection = await way.opened()
-                await connection.run(self._line(["sh", "-c", END, "end", started[1]]), stdin=asyncssh.DEVNULL)
+            async with asyncio.timeout(END_S):
+                group = await _group(process)
+                process.close()
+                async with way.endings:
+                    connection = await way.opened()
+                    await connection.run(self._line(["sh", "-c", END, "end", group]), stdin=asyncssh.DEVNULL)
 
     def _completed(self, program: str, code: int | None, out: bytes, err: bytes) -> Completed:
         if code is None:
@@ -186,6 +187,16 @@ async def _talk(process: asyncssh.SSHClientProcess[bytes], stdin: bytes | None) 
     if not stdin:
         process.stdin.write_eof()
     return await process.communicate(stdin)
+
+
+async def _group(process: asyncssh.SSHClientProcess[bytes]) -> str:
+    """The number of the program's process group: its first line on stderr, which may still be under way."""
+    said = ""
+    while True:
+        said += process.collect_output()[1].decode(errors="replace")
+        if found := STARTED.search(said):
+            return found[1]
+        await asyncio.sleep(AGAIN_S)
 
 
 async def repeated(work: Callable[[], Awaitable[Value]]) -> Value:
