@@ -109,6 +109,9 @@ class SshConnection:
             yield listener.get_port()
         finally:
             listener.close()
+            with contextlib.suppress(OSError, asyncssh.Error, TimeoutError):
+                async with asyncio.timeout(END_S):
+                    await listener.wait_closed()
 
     async def _start(self, way: Link, argv: Sequence[str]) -> asyncssh.SSHClientProcess[bytes]:
         connection = await way.opened()

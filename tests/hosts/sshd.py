@@ -23,7 +23,9 @@ class Server:
     port: int = 0
     host_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
     user_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
+    certificate: asyncssh.SSHCertificate | None = None
     environment: dict[str, str] | None = None
+    offering: bool = True
     logins: list[str] = field(default_factory=list)
     connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -71,6 +73,9 @@ class _Door(asyncssh.SSHServer):
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
         return self.server.forwarding
 
+    def server_requested(self, listen_host: str, listen_port: int) -> bool:
+        return self.server.offering
+
 
 @contextlib.asynccontextmanager
 async def serving(server: Server | None = None) -> AsyncIterator[Server]:
@@ -80,7 +85,7 @@ async def serving(server: Server | None = None) -> AsyncIterator[Server]:
         lambda: _Door(server),
         "127.0.0.1",
         server.port,
-        server_host_keys=[server.host_key],
+        server_host_keys=[(server.host_key, server.certificate) if server.certificate else server.host_key],
         process_factory=lambda process: _begin(server, process),
         encoding=None,
     )
