@@ -28,10 +28,10 @@ END_S = 3.0
 # How much longer than here a program may run there.
 GRACE_S = 5
 NOT_THERE = 66
-# $1 limit in seconds, $2 bytes of stdin or -, then the command. The first line tells its process group. Stdin is spooled into
-# a file without a name, so that secrets in it are gone with the program, however it ends.
+# $1 limit in seconds, $2 bytes of stdin or -, then the command. A line on both outputs tells its process group; what comes before
+# it is the login's own talk. Stdin is spooled into a file without a name: secrets in it are gone with the program, however it ends.
 RUN = """
-echo "cmctl-run $$" >&2; limit=$1 size=$2; shift 2
+echo "cmctl-run $$"; echo "cmctl-run $$" >&2; limit=$1 size=$2; shift 2
 if [ "$size" != - ]; then
   all=$(mktemp) && exec 3<> "$all" && rm "$all" && cat >&3 && [ "$(stat -L -c %s /proc/self/fd/3)" = "$size" ] || exit 74
   exec < /proc/self/fd/3 3>&-
@@ -46,7 +46,7 @@ folder=$(dirname "$1"); mkdir -p "$folder" && new=$(mktemp "$folder/.${1##*/}.XX
 cat > "$new" && chmod "$2" "$new" && sync "$new" && mv -fT "$new" "$1" && sync "$folder" || { rm -f "$new"; exit 1; }
 """
 READ = f'[ -e "$1" ] || exit {NOT_THERE}; cat "$1"'
-STARTED = re.compile(r"^cmctl-run (\d+)\n", re.MULTILINE)
+STARTED = re.compile(rb"^cmctl-run (\d+)\n", re.MULTILINE)
 NO_PROGRAM = "timeout: failed to run command"
 
 
@@ -142,13 +142,13 @@ class SshConnection:
     def _completed(self, program: str, code: int | None, out: bytes, err: bytes) -> Completed:
         if code is None:
             raise self._lost(program, "it ended without an answer")
-        stderr = err.decode(errors="replace")
-        if STARTED.search(stderr) is None:
-            raise self._no_sudo(stderr.strip())
-        stderr = STARTED.sub("", stderr, count=1)
+        started, started_err = STARTED.search(out), STARTED.search(err)
+        if started is None or started_err is None:
+            raise self._no_sudo(err.decode(errors="replace").strip())
+        stderr = err[started_err.end() :].decode(errors="replace")
         if code in {126, 127} and NO_PROGRAM in stderr:
             raise Unreachable(f"{program} is not installed on {self.name}", hint="cmctl doctor --fix")
-        return Completed(code, out.decode(errors="replace"), stderr)
+        return Completed(code, out[started.end() :].decode(errors="replace"), stderr)
 
     def _no_sudo(self, said: str) -> NoSudo:
         user = self._target.user
@@ -194,11 +194,11 @@ async def _talk(process: asyncssh.SSHClientProcess[bytes], stdin: bytes | None) 
 
 async def _group(process: asyncssh.SSHClientProcess[bytes]) -> str:
     """The number of the program's process group: its first line on stderr, which may still be under way."""
-    said = ""
+    said = b""
     while True:
-        said += process.collect_output()[1].decode(errors="replace")
+        said += process.collect_output()[1]
         if found := STARTED.search(said):
-            return found[1]
+            return found[1].decode()
         await asyncio.sleep(AGAIN_S)
 
 

@@ -26,6 +26,7 @@ class Server:
     certificate: asyncssh.SSHCertificate | None = None
     environment: dict[str, str] | None = None
     offering: bool = True
+    noise: str = ""
     logins: list[str] = field(default_factory=list)
     connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -117,7 +118,7 @@ async def _run(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> Non
     server.open += 1
     server.most = max(server.most, server.open)
     child = await asyncio.create_subprocess_exec(
-        "sh", "-c", f"exec {process.command}", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        "sh", "-c", f"{server.noise}exec {process.command}", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE, env=server.environment, start_new_session=True,
     )  # fmt: skip
     feeding = asyncio.create_task(_feed(server, process.stdin, child.stdin))

@@ -152,6 +152,13 @@ async def test_no_sudo(tmp_path: Path, sudo: str, said: str) -> None:
         assert "NOPASSWD" in caught.value.hint
 
 
+async def test_a_talkative_login(tmp_path: Path) -> None:
+    """What a user's shell says on its own, on either output, is no part of the answer."""
+    async with serving(Server(noise="echo welcome; echo 'quota is low' >&2; ")) as server:
+        done = await SshConnection("app1", server.target(tmp_path)).run(["sh", "-c", "echo out; echo err >&2"])
+        assert (done.stdout, done.stderr) == ("out\n", "err\n")
+
+
 async def test_lost_in_the_middle(tmp_path: Path) -> None:
     """A connection that breaks while a program runs is not silently tried again; the next command connects anew."""
     async with serving() as server:
