@@ -28,11 +28,13 @@ END_S = 3.0
 # How much longer than here a program may run there.
 GRACE_S = 5
 NOT_THERE = 66
-# $1 limit in seconds, $2 bytes of stdin or -, then the command. The first line tells its process group.
+# $1 limit in seconds, $2 bytes of stdin or -, then the command. A line on both outputs tells its process group; what comes before
+# it is the login's own talk. Stdin is spooled into a file without a name: secrets in it are gone with the program, however it ends.
 RUN = """
-echo "cmctl-run $$" >&2; limit=$1 size=$2; shift 2
+echo "cmctl-run $$"; echo "cmctl-run $$" >&2; limit=$1 size=$2; shift 2
 if [ "$size" != - ]; then
-  all=$(mktemp) && cat > "$all" && [ "$(stat -c %s "$all")" = "$size" ] && exec < "$all" && rm "$all" || { rm -f "$all"; exit 74; }
+  all=$(mktemp) && exec 3<> "$all" && rm "$all" && cat >&3 && [ "$(stat -L -c %s /proc/self/fd/3)" = "$size" ] || exit 74
+  exec < /proc/self/fd/3 3>&-
 fi
 exec timeout -s KILL "$limit" "$@"
 """
@@ -44,7 +46,7 @@ folder=$(dirname "$1"); mkdir -p "$folder" && new=$(mktemp "$folder/.${1##*/}.XX
 cat > "$new" && chmod "$2" "$new" && sync "$new" && mv -fT "$new" "$1" && sync "$folder" || { rm -f "$new"; exit 1; }
 """
 READ = f'[ -e "$1" ] || exit {NOT_THERE}; cat "$1"'
-STARTED = re.compile(r"^cmctl-run (\d+)\n", re.MULTILINE)
+STARTED = re.compile(rb"^cmctl-run (\d+)\n", re.MULTILINE)
 NO_PROGRAM = "timeout: failed to run command"
 
 
@@ -107,6 +109,9 @@ class SshConnection:
             yield listener.get_port()
         finally:
             listener.close()
+            with contextlib.suppress(OSError, asyncssh.Error, TimeoutError):
+                async with asyncio.timeout(END_S):
+                    await listener.wait_closed()
 
     async def _start(self, way: Link, argv: Sequence[str]) -> asyncssh.SSHClientProcess[bytes]:
         connection = await way.opened()
@@ -126,25 +131,24 @@ class SshConnection:
 
     async def _end(self, way: Link, process: asyncssh.SSHClientProcess[bytes]) -> None:
         """Kill the program's process group there; it has its own limit too, so this may fail."""
-        started = STARTED.search(process.collect_output()[1].decode(errors="replace"))
-        process.close()
-        if started is None:
-            return
         with contextlib.suppress(Unreachable, OSError, asyncssh.Error, TimeoutError):
-            async with way.endings, asyncio.timeout(END_S):
-                connection = await way.opened()
-                await connection.run(self._line(["sh", "-c", END, "end", started[1]]), stdin=asyncssh.DEVNULL)
+            async with asyncio.timeout(END_S):
+                group = await _group(process)
+                process.close()
+                async with way.endings:
+                    connection = await way.opened()
+                    await connection.run(self._line(["sh", "-c", END, "end", group]), stdin=asyncssh.DEVNULL)
 
     def _completed(self, program: str, code: int | None, out: bytes, err: bytes) -> Completed:
         if code is None:
             raise self._lost(program, "it ended without an answer")
-        stderr = err.decode(errors="replace")
-        if STARTED.search(stderr) is None:
-            raise self._no_sudo(stderr.strip())
-        stderr = STARTED.sub("", stderr, count=1)
+        started, started_err = STARTED.search(out), STARTED.search(err)
+        if started is None or started_err is None:
+            raise self._no_sudo(err.decode(errors="replace").strip())
+        stderr = err[started_err.end() :].decode(errors="replace")
         if code in {126, 127} and NO_PROGRAM in stderr:
             raise Unreachable(f"{program} is not installed on {self.name}", hint="cmctl doctor --fix")
-        return Completed(code, out.decode(errors="replace"), stderr)
+        return Completed(code, out[started.end() :].decode(errors="replace"), stderr)
 
     def _no_sudo(self, said: str) -> NoSudo:
         user = self._target.user
@@ -186,6 +190,16 @@ async def _talk(process: asyncssh.SSHClientProcess[bytes], stdin: bytes | None) 
     if not stdin:
         process.stdin.write_eof()
     return await process.communicate(stdin)
+
+
+async def _group(process: asyncssh.SSHClientProcess[bytes]) -> str:
+    """The number of the program's process group: its first line on stderr, which may still be under way."""
+    said = b""
+    while True:
+        said += process.collect_output()[1]
+        if found := STARTED.search(said):
+            return found[1].decode()
+        await asyncio.sleep(AGAIN_S)
 
 
 async def repeated(work: Callable[[], Awaitable[Value]]) -> Value:

@@ -10,36 +10,45 @@ import asyncssh
 from errors import Unreachable
 from layout.release import Login
 
+PAGE = "docs/ssh.md"
 
-class NameUnknown(Unreachable):
+
+class SshError(Unreachable):
+    """Any of the kinds below; all are explained on one page."""
+
+    def __init__(self, what: str, *, why: str = "", hint: str = "", read: str = PAGE) -> None:
+        super().__init__(what, why=why, hint=hint, read=read)
+
+
+class NameUnknown(SshError):
     """The host's name is not resolved."""
 
 
-class Refused(Unreachable):
+class Refused(SshError):
     """Something answered and turned the connection away before any login."""
 
 
-class NoAnswer(Unreachable):
+class NoAnswer(SshError):
     """Nothing answered within the limit."""
 
 
-class KeyUnknown(Unreachable):
+class KeyUnknown(SshError):
     """No key is pinned for the host."""
 
 
-class KeyChanged(Unreachable):
+class KeyChanged(SshError):
     """The host shows another key than the pinned one."""
 
 
-class AuthRefused(Unreachable):
+class AuthRefused(SshError):
     """The host does not let this user in with these keys."""
 
 
-class NoSudo(Unreachable):
+class NoSudo(SshError):
     """The user may not become root without a password."""
 
 
-class Lost(Unreachable):
+class Lost(SshError):
     """The connection ended while a program ran: how far it came is not known."""
 
 
@@ -48,11 +57,14 @@ def together(errors: Sequence[Unreachable]) -> Unreachable:
     if len(errors) == 1:
         return errors[0]
     told = "\n".join(_indented(error) for error in errors)
-    return Unreachable(f"{len(errors)} hosts cannot be used:\n{told}", hint="mend what is named above, then run the same command")
+    pages = ", ".join(dict.fromkeys(error.read for error in errors if error.read))
+    return Unreachable(
+        f"{len(errors)} hosts cannot be used:\n{told}", hint="mend what is named above, then run the same command", read=pages
+    )
 
 
 def _indented(error: Unreachable) -> str:
-    first, *more = str(error).splitlines()
+    first, *more = str(type(error)(error.what, why=error.why, hint=error.hint, read="")).splitlines()
     return "\n".join([f"- {first}", *(f"  {line}" for line in more)])
 
 

@@ -17,8 +17,8 @@ from errors import CmctlError, Unreachable
 from hosts.connection import Connection, output
 
 STUBBORN = 'echo $$ > "$1"; trap "" TERM HUP; sleep 60; sleep 60'
-# $1 a file with a process id: the process has ended, though its new parent may not have buried it yet
-GONE = 'read -r pid < "$1"; [ ! -e "/proc/$pid" ] || grep -q "^State:.Z" "/proc/$pid/status"'
+# $1 a file with a process id: the process never began or has ended, though its new parent may not have buried it yet
+GONE = '[ -s "$1" ] || exit 0; read -r pid < "$1"; [ ! -e "/proc/$pid" ] || grep -q "^State:.Z" "/proc/$pid/status"'
 
 
 async def runs(host: Connection, folder: str) -> None:
@@ -87,7 +87,7 @@ async def ends_what_takes_too_long(host: Connection, folder: str) -> None:
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    for name in ("first", "second"):
+    for name in ("second", "first"):
         await _until(lambda name=name: host.run(["sh", "-c", GONE, "x", f"{folder}/{name}"]))
     assert time.monotonic() - begun < 15
 

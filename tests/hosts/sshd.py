@@ -23,7 +23,10 @@ class Server:
     port: int = 0
     host_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
     user_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
+    certificate: asyncssh.SSHCertificate | None = None
     environment: dict[str, str] | None = None
+    offering: bool = True
+    noise: str = ""
     logins: list[str] = field(default_factory=list)
     connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -71,6 +74,9 @@ class _Door(asyncssh.SSHServer):
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
         return self.server.forwarding
 
+    def server_requested(self, listen_host: str, listen_port: int) -> bool:
+        return self.server.offering
+
 
 @contextlib.asynccontextmanager
 async def serving(server: Server | None = None) -> AsyncIterator[Server]:
@@ -80,7 +86,7 @@ async def serving(server: Server | None = None) -> AsyncIterator[Server]:
         lambda: _Door(server),
         "127.0.0.1",
         server.port,
-        server_host_keys=[server.host_key],
+        server_host_keys=[(server.host_key, server.certificate) if server.certificate else server.host_key],
         process_factory=lambda process: _begin(server, process),
         encoding=None,
     )
@@ -112,7 +118,7 @@ async def _run(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> Non
     server.open += 1
     server.most = max(server.most, server.open)
     child = await asyncio.create_subprocess_exec(
-        "sh", "-c", f"exec {process.command}", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        "sh", "-c", f"{server.noise}exec {process.command}", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE, env=server.environment, start_new_session=True,
     )  # fmt: skip
     feeding = asyncio.create_task(_feed(server, process.stdin, child.stdin))

@@ -14,7 +14,7 @@ import asyncssh
 import pytest
 
 from errors import CmctlError, Unreachable
-from hosts import ssh_link
+from hosts import ssh_errors, ssh_link
 from hosts.fleet import connect, each
 from hosts.ssh import SshConnection
 from hosts.ssh_errors import AuthRefused, Lost, NameUnknown, NoAnswer, NoSudo, Refused
@@ -152,6 +152,13 @@ async def test_no_sudo(tmp_path: Path, sudo: str, said: str) -> None:
         assert "NOPASSWD" in caught.value.hint
 
 
+async def test_a_talkative_login(tmp_path: Path) -> None:
+    """What a user's shell says on its own, on either output, is no part of the answer."""
+    async with serving(Server(noise="echo welcome; echo 'quota is low' >&2; ")) as server:
+        done = await SshConnection("app1", server.target(tmp_path)).run(["sh", "-c", "echo out; echo err >&2"])
+        assert (done.stdout, done.stderr) == ("out\n", "err\n")
+
+
 async def test_lost_in_the_middle(tmp_path: Path) -> None:
     """A connection that breaks while a program runs is not silently tried again; the next command connects anew."""
     async with serving() as server:
@@ -222,3 +229,24 @@ async def test_another_failure_is_not_hidden(tmp_path: Path) -> None:
     hosts = connect("stack", targets)
     with pytest.raises(CmctlError, match="b failed"):
         await each(hosts, work)
+
+
+def test_every_kind_stands_on_the_page() -> None:
+    """docs/ssh.md has a line for each kind of error, and the errors name the page."""
+    page = Path(__file__).parent.parent.parent / ssh_errors.PAGE
+    kinds = {kind.__name__ for kind in ssh_errors.SshError.__subclasses__()}
+    rows = [line.split("|")[1].strip() for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    assert kinds == {row for row in rows if row[:1].isupper()}
+    assert "read: docs/ssh.md" in str(Refused("x"))
+
+
+def test_the_page_has_the_limits_of_the_code() -> None:
+    """The figures of docs/ssh.md are those of hosts/ssh_link.py."""
+    text = (Path(__file__).parent.parent.parent / ssh_errors.PAGE).read_text(encoding="utf-8")
+    link = ssh_link
+    for said in (
+        f"{link.ATTEMPTS} attempts of at most {link.CONNECT_S:.0f} s; after a host was given up, 1 attempt for the next {link.GIVEN_UP_S:.0f} s",
+        f"noticed within {link.ALIVE_S * (link.ALIVE_ASKED + 1)} s",
+        f"{link.SESSIONS} over one connection",
+    ):
+        assert said in text

@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from errors import Unreachable
 from hosts import ssh_link
 from hosts.fleet import connect, each
 from hosts.ssh import SshConnection, fresh
@@ -69,6 +70,33 @@ async def test_a_fresh_connection_asks_the_machine_anew(tmp_path: Path) -> None:
         await server.connections[1].wait_closed()
         assert (await host.run(["echo", "in"])).stdout == "in\n"
         assert len(server.connections) == 2
+
+
+async def test_a_port_is_offered_on_the_host(tmp_path: Path) -> None:
+    """Whoever connects to the port on the host's loopback is served from here, and after it nobody is."""
+    async with serving() as server:
+        host = SshConnection("a", server.target(tmp_path))
+
+        async def serve(reader: asyncssh.SSHReader[bytes], writer: asyncssh.SSHWriter[bytes]) -> None:
+            writer.write(b"you said " + await reader.readline())
+            writer.close()
+
+        async with host.offered(serve) as port:
+            there, back = await asyncio.open_connection("127.0.0.1", port)
+            back.write(b"hello\n")
+            assert await there.read() == b"you said hello\n"
+            back.close()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_an_sshd_that_lets_no_port_be_offered(tmp_path: Path) -> None:
+    """The text names the setting."""
+    async with serving(Server(offering=False)) as server:
+        with pytest.raises(Unreachable, match="does not let a port be offered") as caught:
+            async with SshConnection("a", server.target(tmp_path)).offered(lambda _reader, _writer: asyncio.sleep(0)):
+                pass
+        assert "AllowTcpForwarding" in caught.value.hint
 
 
 async def test_through_a_jump_host(tmp_path: Path) -> None:

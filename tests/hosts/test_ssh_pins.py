@@ -9,7 +9,7 @@ import pytest
 
 from errors import Unreachable
 from hosts import ssh_pins
-from hosts.ssh import SshConnection
+from hosts.ssh import SshConnection, fresh
 from hosts.ssh_errors import KeyChanged, KeyUnknown
 from layout.release import Login
 from tests.hosts.sshd import Server, serving
@@ -95,6 +95,24 @@ async def test_a_revoked_key_is_refused(tmp_path: Path) -> None:
         with pytest.raises(KeyChanged):
             await SshConnection("app1", server.target(tmp_path, host_key="", known_hosts=str(path))).run(["true"])
         assert server.logins == []
+
+
+async def test_a_key_signed_by_a_pinned_authority(tmp_path: Path) -> None:
+    """Hosts whose keys an authority signed need only that one's line; a key that another authority signed is a changed key."""
+    authority, other = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
+    server = Server()
+    server.certificate = authority.generate_host_certificate(server.host_key, "app1", principals=["127.0.0.1"])
+    async with serving(server):
+        for key, welcome in ((authority, True), (other, False)):
+            path = known_hosts(tmp_path, server, key, "@cert-authority ")
+            async with fresh("app1", server.target(tmp_path, host_key="", known_hosts=path)) as host:
+                if welcome:
+                    assert (await host.run(["echo", "in"])).stdout == "in\n"
+                    continue
+                with pytest.raises(KeyChanged) as caught:
+                    await host.run(["true"])
+                assert f"any key signed by ssh-ed25519 {other.get_fingerprint()}" in caught.value.why
+        assert server.logins == ["root"]
 
 
 def test_a_file_of_keys_that_cannot_be_read(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ async def ours(fleet: dict[str, Host], steps: dict[str, list[str]]) -> None:
         await empty(fleet)
         for step, images in steps.items():
             begun = time.monotonic()
-            sent = await transfer.images(fleet, images, lambda _: None)
+            sent = await transfer.images(fleet, dict.fromkeys(fleet, images), lambda _: None)
             print(line(f"cmctl, {round_}", step, time.monotonic() - begun, max(one.bytes for one in sent.values())), flush=True)
 
 

@@ -100,7 +100,7 @@ async def test_a_slow_link(lab: Lab, parts: None, images: list[str]) -> None:
         await host.connection.write("/var/tmp/slow", b"x" * 500_000)
         assert (await output(host.connection, ["wc", "-c", "/var/tmp/slow"])).split()[0] == "500000"
         images.append(image(os.urandom(2_000_000)))
-        sent = await transfer.images({"h1": host}, images, print)
+        sent = await transfer.images({"h1": host}, {"h1": images}, print)
     finally:
         lab.restore(1)
     print(f"500 ms a round trip: the first command after {connected:.1f} s, 2 MB of image in {sent['h1'].seconds:.1f} s")
@@ -120,9 +120,9 @@ async def test_missing_layers_only(lab: Lab, parts: None, images: list[str]) -> 
     base, thin = os.urandom(20_000_000), os.urandom(1000)
     images += [image(base), image(base, thin), image(base, thin, os.urandom(30_000))]
     fleet, said = hosts(lab, 1, 2), list[str]()
-    first = await transfer.images(fleet, images[:2], said.append)
-    again = await transfer.images(fleet, images[:2], said.append)
-    third = await transfer.images(fleet, images, said.append)
+    first = await transfer.images(fleet, dict.fromkeys(fleet, images[:2]), said.append)
+    again = await transfer.images(fleet, dict.fromkeys(fleet, images[:2]), said.append)
+    third = await transfer.images(fleet, dict.fromkeys(fleet, images), said.append)
     print(f"first {first}; again {again}; next {third}")
     for name in fleet:
         assert 20_000_000 < first[name].bytes < 21_000_000
@@ -152,14 +152,14 @@ async def test_a_transfer_that_breaks(lab: Lab, parts: None, images: list[str], 
     begun = time.monotonic()
     try:
         if restored:
-            assert (await transfer.images(fleet, images, report))["h2"].layers == 1
+            assert (await transfer.images(fleet, dict.fromkeys(fleet, images), report))["h2"].layers == 1
         else:
             with pytest.raises(Unreachable, match="h2"):
-                await transfer.images(fleet, images, report)
+                await transfer.images(fleet, dict.fromkeys(fleet, images), report)
     finally:
         lab.restore(2)
     print(f"cut at {cut}, {'done' if restored else 'told'} after {time.monotonic() - begun:.1f} s")
-    sent = await transfer.images(fleet, images, print)
+    sent = await transfer.images(fleet, dict.fromkeys(fleet, images), print)
     assert (sent["h1"].bytes, sent["h2"].layers) == (0, 0 if restored else 1)
 
 
@@ -176,7 +176,7 @@ async def test_a_registry_comes_first(lab: Lab, parts: None, images: list[str], 
         there = await (await link("h1", target(lab, 1)).opened()).start_server(
             lambda _host, _port: server(registry, Taken(), push=False), "127.0.0.1", port
         )
-        sent = await transfer.images(hosts(lab, 1), images, print)
+        sent = await transfer.images(hosts(lab, 1), {"h1": images}, print)
         there.close()
     await LocalConnection("here").run(["docker", "rmi", name])
     assert sent["h1"].bytes == 0

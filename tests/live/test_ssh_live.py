@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from hosts.ssh import SshConnection
+from errors import Unreachable
+from hosts.ssh import SshConnection, fresh
+from hosts.ssh_errors import AuthRefused, KeyChanged
 from layout.release import Target
-from tests.hosts.contract import CLAIMS
+from tests.hosts.contract import CLAIMS, bears_many_at_once
 
 pytestmark = pytest.mark.live
 SSHD = "/usr/sbin/sshd"
@@ -55,17 +57,21 @@ class Sshd:
         return Target.model_validate(facts | {"identity": str(self.folder / "id"), "host_key": key} | changes)
 
 
+def tell(*argv: str) -> None:
+    subprocess.run(argv, check=True, capture_output=True)
+
+
 @pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
+def sshd(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sshd]:
     if not Path(SSHD).exists():
         pytest.skip("no sshd here: apt-get install openssh-server")
     for name in ("host_key", "id", "other"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
+        tell("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name))
     (tmp_path / "authorized_keys").write_text((tmp_path / "id.pub").read_text())
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    (tmp_path / "config").write_text(CONFIG.format(port=port, folder=tmp_path))
+    (tmp_path / "config").write_text(CONFIG.format(port=port, folder=tmp_path) + getattr(request, "param", ""))
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     with (tmp_path / "log").open("wb") as log:
@@ -93,3 +99,74 @@ async def test_contract(claim: object, sshd: Sshd, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     await claim(SshConnection("there", sshd.target()), str(work))  # type: ignore[operator]
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A real agent, empty."""
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", str(tmp_path / "agent")], stdout=subprocess.DEVNULL)
+    end = time.monotonic() + 10
+    while not (tmp_path / "agent").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    yield
+    process.terminate()
+    process.wait(10)
+
+
+async def test_keys_of_the_agent(sshd: Sshd, agent: None) -> None:
+    """Without an identity the agent's keys are tried; the refusal names them."""
+    tell("ssh-add", "-q", str(sshd.folder / "other"))
+    with pytest.raises(AuthRefused, match="agent: ") as caught:
+        await SshConnection("a", sshd.target(identity="")).run(["true"])
+    assert "SHA256:" in caught.value.why
+    tell("ssh-add", "-q", str(sshd.folder / "id"))
+    assert (await SshConnection("a", sshd.target(identity="")).run(["echo", "in"])).stdout == "in\n"
+
+
+async def test_an_identity_with_a_passphrase(sshd: Sshd, agent: None) -> None:
+    """A key's file that is locked needs the agent to hold that key; the text says how to give it."""
+    key = sshd.folder / "id"
+    tell("ssh-add", "-q", str(key))
+    tell("ssh-keygen", "-q", "-p", "-P", "", "-N", "a passphrase", "-f", str(key))
+    assert (await SshConnection("a", sshd.target()).run(["echo", "in"])).stdout == "in\n"
+    tell("ssh-add", "-q", "-D")
+    with pytest.raises(AuthRefused, match="cannot be used") as caught:
+        async with fresh("a", sshd.target()) as host:
+            await host.run(["true"])
+    assert f"ssh-add {key}" in caught.value.hint
+
+
+async def test_through_a_real_jump_host(sshd: Sshd) -> None:
+    """The machine behind is reached through a jump host's TCP forwarding, each with its own pinned key."""
+    there = sshd.target()
+    jump = {name: getattr(there, name) for name in ("address", "port", "user", "identity", "host_key")}
+    async with fresh("a", sshd.target(jump=jump)) as host:
+        assert (await host.run(["echo", "in"])).stdout == "in\n"
+
+
+async def test_a_changed_key_is_refused_before_the_login(sshd: Sshd) -> None:
+    """A real sshd with another key never sees a user name."""
+    other = (sshd.folder / "other.pub").read_text().strip()
+    with pytest.raises(KeyChanged, match="another key than the pinned one"):
+        await SshConnection("a", sshd.target(host_key=other)).run(["true"])
+    text = (sshd.folder / "log").read_text()
+    assert "Accepted" not in text
+    assert "authenticating user" not in text
+
+
+@pytest.mark.parametrize("sshd", ["MaxSessions 2\n"], indirect=True)
+async def test_an_sshd_that_allows_two_sessions(sshd: Sshd) -> None:
+    """A machine that allows fewer programs at a time than usual is waited for."""
+    await bears_many_at_once(SshConnection("a", sshd.target()), "")
+
+
+async def test_nothing_of_stdin_stays_behind(sshd: Sshd, tmp_path: Path) -> None:
+    """What a program was given on stdin lies nowhere afterwards, not even when the program was killed in the middle."""
+    before = set(Path("/tmp").glob("tmp.*"))
+    host = SshConnection("a", sshd.target())
+    with pytest.raises(Unreachable, match="did not end"):
+        await host.run(["sleep", "20"], stdin=b"a secret" * 1000, timeout_s=0.5)
+    await host.run(["cat"], stdin=b"a secret")
+    assert [path for path in set(Path("/tmp").glob("tmp.*")) - before if b"a secret" in path.read_bytes()] == []
