@@ -4,7 +4,7 @@ VENV := .venv/bin
 # CI counts a skipped live suite as a failure.
 export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 
-.PHONY: help demo test check fast live live-fleet live-cluster properties bench bench-switch bench-capacity bench-transfer golden clean setup
+.PHONY: help demo test check fast live live-fleet live-cluster properties bench bench-switch bench-capacity bench-transfer golden clean setup bench-fleet
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,8 +39,13 @@ live-cluster: setup  ## A real Kubernetes control plane and node on this machine
 
 bench: bench-switch bench-capacity bench-transfer  ## All benchmarks
 
+bench: bench-switch bench-fleet bench-capacity  ## All benchmarks
+
 bench-switch: setup  ## 20 deploys and 20 rollbacks under load, beside docker compose up --force-recreate
 	@$(VENV)/python -m tests.live.bench_switch
+
+bench-fleet: setup  ## cmctl, pyinfra and Ansible on the same four hosts and files: seconds and failed requests (root; ROUNDS=3)
+	@$(VENV)/python -m tests.live.bench_fleet
 
 properties: setup  ## The properties of costs, 100,000 cases each (CMCTL_CASES=…); minutes
 	@CMCTL_CASES=$${CMCTL_CASES:-100000} $(VENV)/pytest -q tests/costs -m properties --durations=0

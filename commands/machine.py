@@ -14,32 +14,40 @@ if TYPE_CHECKING:
 
 def doctor(
     fix: Annotated[
-        bool, typer.Option("--fix", help="Install and start a container engine where none answers (root, Debian or Ubuntu).")
+        bool,
+        typer.Option(
+            "--fix",
+            help="Install and start a container engine where none answers (root, Debian or Ubuntu); clear locks and pending operations of dead commands.",
+        ),
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """List every tool cmctl needs: where it was found, its version, what it is for, how to get it."""
-    from commands import ui
+    """List every tool cmctl needs: where it was found, its version, what it is for, how to get it; and what dead commands left in the state."""
+    from commands import state_view, ui
     from errors import Unreachable
     from tools import container_engine
     from tools.doctor import look, missing
 
     if fix:
         container_engine.install_and_start(ui.say)
-    found = look()
+    found, left = look(), state_view.healed(ui.say) if fix else state_view.seen()
     lacking = missing(found)
     if as_json:
-        ui.emit("cmctl/doctor/1", {"ok": not lacking, "tools": [tool.as_dict() for tool in found]})
+        tools = [tool.as_dict() for tool in found]
+        ui.emit("cmctl/doctor/1", {"ok": not lacking and not left.leftovers, "tools": tools, "state": state_view.document(left)})
     else:
         rows = [
             (_mark(tool), tool.name, tool.version, tool.found or "", tool.needed_for, tool.problem, "" if tool.fits else tool.fix)
             for tool in found
         ]
         ui.table(("", "tool", "version", "where", "needed for", "problem", "fix"), rows)
+        state_view.show(left)
     # The CLI has a command of its own that comes next and takes minutes.
     hard = [tool for tool in lacking if not (fix and tool.name == "pulumi")]
     if hard:
         raise Unreachable(f"missing: {', '.join(tool.name for tool in hard)}", hint=hard[0].fix)
+    if fix:
+        state_view.refuse(left)
 
 
 def _mark(tool: Tool) -> str:

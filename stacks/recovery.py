@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from errors import Locked
 from stacks.processes import runs
@@ -50,14 +50,19 @@ def heal(stack: Stack, held: tuple[Lock, ...], report: Report) -> None:
     """Remove the locks of dead holders and bring the state to what is really there."""
     for one in held:
         report(f"{stack.name}: an earlier command died (pid {one.pid}, {one.since}): looking at what it left")
-        _unlock(stack, one)
+        if not remove([one]):
+            stack.cancel()
     stack.refresh(clear_pending_creates=True, run_program=False)
 
 
-def _unlock(stack: Stack, lock: Lock) -> None:
-    """Exactly this lock where it is a file: the engine's own `cancel` would also take one that somebody got meanwhile."""
-    address = urlsplit(lock.url)
-    if address.scheme == "file":
-        Path(address.path).unlink(missing_ok=True)
-    else:
-        stack.cancel()
+def remove(locks: Iterable[Lock]) -> bool:
+    """Remove exactly these locks where they are files: the engine's own `cancel` would also take one that somebody got meanwhile.
+
+    False where one is no file of this machine.
+    """
+    addresses = [urlsplit(one.url) for one in locks]
+    if any(address.scheme != "file" for address in addresses):
+        return False
+    for address in addresses:
+        Path(unquote(address.path)).unlink(missing_ok=True)
+    return True
