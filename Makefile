@@ -37,9 +37,7 @@ live-cluster: setup  ## A real Kubernetes control plane and node on this machine
 	@$(VENV)/python -m tools.prepare cluster
 	@$(VENV)/pytest -q -s -m live tests/live/test_cluster*
 
-bench: bench-switch bench-capacity bench-transfer  ## All benchmarks
-
-bench: bench-switch bench-fleet bench-capacity  ## All benchmarks
+bench: bench-switch bench-fleet bench-transfer bench-capacity  ## All benchmarks
 
 bench-switch: setup  ## 20 deploys and 20 rollbacks under load, beside docker compose up --force-recreate
 	@$(VENV)/python -m tests.live.bench_switch
