@@ -12,6 +12,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+import pytest
+
 from tests.live.traffic import Tally
 
 TIMEOUT_S = 15.0
@@ -76,8 +78,11 @@ class Traffic:
         return self.tally.sent / self.took if self.took else 0.0
 
     def must_have_kept_up(self) -> None:
-        """A generator that fell behind its rate measured something else than it says."""
-        assert self.real_rate >= 0.95 * self.rate, f"INVALID: {self.real_rate:.0f} of {self.rate:.0f} requests/s; {self.tally.line()}"
+        """A generator that fell behind its rate measured something else than it says: no verdict here, and a failure in CI."""
+        if self.real_rate < 0.95 * self.rate:
+            pytest.skip(
+                f"INVALID: {self.real_rate:.0f} of {self.rate:.0f} requests/s were sent: this machine is too busy; {self.tally.line()}"
+            )
 
     def elapsed(self) -> float:
         """Seconds since the first request, on the clock of `tally.failed_at`."""
