@@ -65,10 +65,11 @@ class Rig:
         who, token = account(*user)
         body = json.dumps({"name": "Traffic"})
         return [
-            Request("companies", *booking, "/api/companies", 0.45),
-            Request("profile", *user, f"/api/users/{who}", 0.25, token=token),
-            Request("change", *user, f"/api/users/{who}", 0.10, "PUT", body, token),
-            Request("page", *frontend, "/", 0.20),
+            Request("page", *frontend, "/", 0.35),
+            Request("interview types", *booking, "/api/interview-types", 0.30),
+            Request("companies", *booking, "/api/companies", 0.20),
+            Request("profile", *user, f"/api/users/{who}", 0.10, token=token),
+            Request("change", *user, f"/api/users/{who}", 0.05, "PUT", body, token),
         ]
 
     def pods(self, name: str) -> list[Document]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -13,6 +14,7 @@ from tests.live.conftest import SIMULATED
 from tools.cluster import Cluster, space
 from tools.cluster.api import Refused, wait
 from tools.cluster.place import Place
+from tools.cluster.runtime import SANDBOX
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="a lab cluster needs root")]
 # One that comes and goes, beside the suites' shared ones.
@@ -64,19 +66,35 @@ def test_kubectl_inside_answers(simulated_cluster: Cluster) -> None:
 
 
 def test_down_leaves_nothing(tmp_path: Path) -> None:
-    """After `down` no process, interface, namespace, cgroup, key or kubeconfig is left, and a second `down` is fine."""
-    one = Cluster(Place(tmp_path, NUMBER))
+    """After `down`, a real pod running, no process, mount, interface, namespace, cgroup, key or kubeconfig is left; a second is fine."""
+    one = Cluster(Place(tmp_path, NUMBER), nodes=0, real=True, report=print)
     with one:
+        one.api.apply(pause())
+        wait(lambda: one.api.get("/api/v1/namespaces/default/pods/pause")["status"].get("phase") == "Running", 60, "a real pod runs")
         inside = space.pids(one.place)
-        assert len(inside) >= 7
+        assert len(inside) >= 10
+    print(f"real node ready after {one.seconds['real node']:.1f} s")
     assert not [pid for pid in inside if space.started(pid)]
+    assert not [one.pid for one in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(one.info["cmdline"] or ())]
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
     assert not (space.NETNS / one.place.name).exists()
     assert one.place.link not in psutil.net_if_addrs()
-    assert not any(group.exists() for group in space.groups(one.place))
+    assert not [group for group in space.groups(one.place) if group.exists()]
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
     one.down()
     with pytest.raises(Unreachable):
         one.status()
+
+
+def pause() -> dict[str, Any]:
+    security = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    container = {"name": "c", "image": SANDBOX, "imagePullPolicy": "Never", "securityContext": security}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pause"}, "spec": {"containers": [container]}}
 
 
 def test_a_killed_run_is_cleared_by_the_next(tmp_path: Path) -> None:

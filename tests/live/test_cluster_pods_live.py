@@ -13,9 +13,10 @@ from tests.live.cluster_traffic import PASSWORD, Request, Traffic, account, aske
 from tests.live.phase3_rig import APPS, BASE, NAMESPACE, Rig
 from tools.cluster import Cluster
 from tools.cluster.api import wait
+from tools.cluster.runtime import SANDBOX
 
 pytestmark = pytest.mark.live
-RATE = 200
+RATE, SCREEN = 200, 24
 SERVING = ["user", "booking", "payment", "frontend"]
 
 
@@ -49,8 +50,8 @@ def test_a_rolling_release_loses_no_request(rig: Rig) -> None:
         time.sleep(5)  # what the old pods still had to say
     print(f"\nrelease in {done.seconds:.0f} s at {traffic.real_rate:.0f} requests/s: {traffic.tally.line()}")
     assert all(rig.settled(name) for name in SERVING)
-    assert traffic.tally.sent >= RATE * 10
     assert dict(traffic.tally.failures) == {}
+    traffic.must_have_kept_up()
 
 
 def test_a_careless_deployment_does_lose_requests(rig: Rig) -> None:
@@ -103,6 +104,23 @@ def test_a_drain_loses_no_request(rig: Rig) -> None:
         f"\n{len(evicted)} pods evicted in {took:.0f} s, budgets said wait {sum(times for _, times in evicted)} times: {traffic.tally.line()}"
     )
     assert len(evicted) >= 9
+    assert dict(traffic.tally.failures) == {}
+    traffic.must_have_kept_up()
+
+
+@pytest.mark.parametrize(
+    ("image", "reason"), [("localhost/codementee/backend:nowhere", "ImagePull"), (SANDBOX, "probe failed")], ids=["no-image", "never-ready"]
+)
+def test_what_does_not_come_up_goes_back_by_itself(rig: Rig, image: str, reason: str) -> None:
+    """An image that cannot be pulled, and one that never answers its probe: exit 4, the reason on one screen, 0 requests lost."""
+    with Traffic(rig.requests(), RATE) as traffic:
+        done = rig.driver.run("deploy", "--phase", "3", "--version", "1.1.0", "--image", f"backend={image}", "--yes")
+    told = done.err[done.err.rindex("✗") :]
+    print(f"\n{told.strip()}\nback after {done.seconds:.0f} s: {traffic.tally.line()}")
+    assert done.code == 4
+    assert reason in told
+    assert len(told.splitlines()) <= SCREEN
+    assert all(rig.settled(name) for name in SERVING)
     assert dict(traffic.tally.failures) == {}
 
 

@@ -15,7 +15,7 @@ from tools.cluster.scaling import Policy, Rules, breaches, resting, steps, table
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="a lab cluster needs root")]
 # user-service's figures of phase 3; the window down is shorter than in production so that the suite is.
-REQUEST_M, WINDOW_S = 250, 45
+REQUEST_M, WINDOW_S = 250, 30
 RULES = Rules(70, 3, 10, up=(Policy(15, pods=4), Policy(15, percent=100)), down=(Policy(15, percent=50),), down_window_s=WINDOW_S)
 SYNC_S = QUICK.hpa_sync_s
 
@@ -64,10 +64,10 @@ def test_replicas_follow_a_load_as_documented(simulated_cluster: Cluster) -> Non
         demand.load_m = 1300
         risen = time.monotonic() - began
         peak = resting(RULES, 1300, REQUEST_M)
-        assert demand.watch(began, rested(20, at=peak), 120), table(demand.samples)
+        assert demand.watch(began, rested(15, at=peak), 120), table(demand.samples)
         demand.load_m = 300
         fallen = time.monotonic() - began
-        assert demand.watch(began, rested(20, at=range(3, 4)), 240), table(demand.samples)
+        assert demand.watch(began, rested(15, at=range(3, 4)), 240), table(demand.samples)
     found = steps(demand.samples)
     up = next(at for at, before, after in found if after > before)
     down = next(at for at, before, after in found if after < before)

@@ -78,7 +78,7 @@ class Cluster:
         try:
             self._fill(found, running)
         except BaseException:
-            space.end(self.place, holder)
+            space.end(self.place, holder, first)
             raise
         self.seconds["ready"] = time.monotonic() - begun
 
@@ -183,7 +183,7 @@ class Cluster:
     def down(self) -> None:
         """End the cluster and remove everything of it but its logs. A cluster that does not run is fine."""
         running = record.load(self.place)
-        space.end(self.place, running.holder if running else None)
+        space.end(self.place, running.holder if running else None, running.first if running else None)
         wait(lambda: not running or not any(one.alive for one in running.programs.values()), READY_S, "the cluster's programs have ended")
         for path in (self.place.run, self.place.keys):
             shutil.rmtree(path, ignore_errors=True)

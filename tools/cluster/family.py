@@ -40,7 +40,7 @@ def family() -> Family:
     major, minor, _ = VERSION.split(".")
     said = {"gitVersion": f"v{VERSION}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     flags = tuple(f"-X {package}.{name}={value}" for package in REPORTED for name, value in said.items())
-    return Family("kubernetes", "kubernetes", ".", VERSION, ldflags=flags, minutes=8)
+    return Family("kubernetes", "kubernetes", ".", VERSION, ldflags=flags, minutes=4)
 
 
 def programs(report: Report) -> Programs:

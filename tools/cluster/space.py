@@ -20,7 +20,7 @@ NETNS = Path("/run/netns")
 CGROUPS = Path("/sys/fs/cgroup")
 INIT = Path(__file__).with_name("init.py")
 # Folders that containerd, the kubelet and the network plugins write to by fixed names.
-OWN_FOLDERS = ("/run", "/var/log")
+OWN_FOLDERS = ("/run", "/var/log", "/var/lib/kubelet")
 START_S, END_S = 20, 20
 
 
@@ -73,6 +73,8 @@ def create(place: Place, cpus: int = 0) -> tuple[Process, Process]:
             )
         remove(place)
     _network(place)
+    for folder in OWN_FOLDERS:
+        Path(folder).mkdir(parents=True, exist_ok=True)
     for group in groups(place):
         group.mkdir(exist_ok=True)
         _weigh(group, cpus or os.cpu_count() or 1)
@@ -147,13 +149,18 @@ def pids(place: Place) -> list[int]:
     return [int(word) for word in done.stdout.split()]
 
 
-def end(place: Place, holder: Process | None) -> None:
-    """End every process of the cluster and wait until they are gone, then remove what they lived in."""
-    if holder:
-        holder.kill()
+def end(place: Place, holder: Process | None, first: Process | None = None) -> None:
+    """End every process of the cluster and wait until they are gone, then remove what they lived in.
+
+    The first process ends last: the kernel lets it go when every other of its namespace has gone, pods' processes too, which
+    have networks of their own. Without a record of it, the processes are found by the cluster's network.
+    """
+    known = [one for one in (holder, first) if one]
+    for one in known:
+        one.kill()
     limit = time.monotonic() + END_S
-    while left := [pid for pid in pids(place) if process(pid).alive]:
-        if holder is None or time.monotonic() > limit - END_S / 2:
+    while left := [one.pid for one in (*known, *map(process, pids(place))) if one.alive]:
+        if not known or time.monotonic() > limit - END_S / 2:
             for pid in left:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -167,10 +174,19 @@ def remove(place: Place) -> None:
     """The namespace, its interface and cgroups; absent ones are fine."""
     for argv in (["ip", "link", "delete", place.link], ["ip", "netns", "delete", place.name]):
         subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
-    for group in groups(place):
-        for folder, _, _ in os.walk(group, topdown=False):
-            with suppress(OSError):
-                Path(folder).rmdir()
+    limit = time.monotonic() + END_S
+    while (left := [group for group in groups(place) if group.exists()]) and time.monotonic() < limit:
+        for group in left:
+            _remove_group(group)
+    with suppress(OSError):
+        Path(OWN_FOLDERS[-1]).rmdir()  # made for the lab where no kubelet of the machine's own uses it
+
+
+def _remove_group(group: Path) -> None:
+    """A cgroup and those in it; one that just lost its last process may need another try."""
+    for folder, _, _ in os.walk(group, topdown=False):
+        with suppress(OSError):
+            Path(folder).rmdir()
 
 
 def groups(place: Place) -> list[Path]:
