@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from costs.live import WINDOW_S, Denominators, Question, denominators
+from costs import bills
+from costs.live import QUESTIONS, WINDOW_S, Denominators, Question, denominators
 from environments.model import Environment
 from errors import BadInput
 from monitoring.gateway import Gateway, Stale, Unreachable, Value
+from phases.load import Loaded
 
 
 def address(given: str | None, place: Environment) -> str | None:
@@ -23,7 +26,13 @@ def address(given: str | None, place: Environment) -> str | None:
     return url
 
 
-def asked(url: str) -> tuple[Denominators, list[str]]:
+def questions(loaded: Loaded) -> dict[str, Question]:
+    """How users are counted: as the platform's bill says, else as the application that comes with cmctl does."""
+    own = bills.load(loaded).bill.counted
+    return {**QUESTIONS, **{basis: Question(one.expression, one.meaning, one.fresh) for basis, one in own.items()}}
+
+
+def asked(url: str, wanted: Mapping[str, Question] = QUESTIONS) -> tuple[Denominators, list[str]]:
     """The denominators that Prometheus at `url` gives, and why it does not give the others. Nobody there is asked once only."""
     notes: list[str] = []
     away = False
@@ -42,4 +51,4 @@ def asked(url: str) -> tuple[Denominators, list[str]]:
         return None
 
     with Gateway(url) as gateway:
-        return denominators(number), notes
+        return denominators(number, wanted), notes

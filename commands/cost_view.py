@@ -71,7 +71,7 @@ def _counted(wish: Wish) -> tuple[Denominators | None, list[str]]:
     url = cost_live.address(wish.prometheus, environments.load(wish.env))
     if url is None:
         return None, [f"nobody was counted: environment {wish.env} names no prometheus_url (or give --prometheus)"]
-    return cost_live.asked(url)
+    return cost_live.asked(url, cost_live.questions(load(wish.platform)))
 
 
 def phase(wish: Wish, number: int, *, per_user: bool, form: str) -> None:

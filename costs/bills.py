@@ -48,6 +48,14 @@ class Population(Entry):
     paying: Bounds
 
 
+class Counted(Entry):
+    """How this platform counts a denominator: a PromQL expression of one number, what it means, and whose samples must be new."""
+
+    expression: str
+    meaning: str
+    fresh: str = ""
+
+
 class Revenue(Entry):
     """What one paying user pays in a month."""
 
@@ -75,6 +83,7 @@ class Bill(Entry):
     things: dict[str, str]
     population: Population | None = None
     revenue: Revenue | None = None
+    counted: dict[Literal["concurrent", "registered", "active", "paying"], Counted] = Field(default_factory=dict)
     extras: tuple[Extra, ...] = ()
 
     @model_validator(mode="after")

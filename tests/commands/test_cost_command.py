@@ -12,7 +12,7 @@ import pytest
 
 import cli
 from commands import cost_checks_view, cost_decide_view, cost_view
-from costs import capacity
+from costs import bills, capacity
 from costs.live import QUESTIONS
 from loadtests import store
 from phases.load import load
@@ -110,6 +110,21 @@ def test_users_are_counted_where_prometheus_tells(capsys: pytest.CaptureFixture[
     assert (rows["registered"]["users"], rows["registered"]["source"]) == ("812", "counted: accounts")
     assert (rows["paying"]["users"], rows["paying"]["cost"]) == ("0", None)
     assert "assumed" in rows["active"]["source"]
+
+
+def test_a_platform_counts_in_its_own_way(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A bill's own expression takes the place of the application's; the other denominators are asked as ever."""
+    text = (bills.ROOT / "codementee.yaml").read_text()
+    (tmp_path / "codementee.yaml").write_text(text + "counted:\n  active: {expression: max(seen), meaning: seen within a week}\n")
+    monkeypatch.setattr(bills, "place", lambda *_: tmp_path / "codementee.yaml")
+    with serving() as prometheus:
+        prometheus.answers["max(seen)"] = (200, vector(({}, "900")))
+        found = document(capsys, "--phase", "2", "--per-user", "--prometheus", prometheus.url)
+        asked_for = {query["query"][0] for _, query in prometheus.asked}
+    row = next(one for one in found["denominators"] if one["basis"] == "active")
+    assert (row["users"], row["source"]) == ("900", "counted: seen within a week")
+    assert QUESTIONS["registered"].expression in asked_for
+    assert QUESTIONS["active"].expression not in asked_for
 
 
 def test_old_figures_do_not_count(capsys: pytest.CaptureFixture[str], home: Path) -> None:
