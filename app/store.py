@@ -46,7 +46,11 @@ class Store:
             return None
 
     async def close(self) -> None:
+        watchers = getattr(self.client.connection_pool, "sentinel_manager", None)
         await self.client.aclose()
+        await self.client.connection_pool.disconnect()
+        for one in watchers.sentinels if watchers else ():
+            await one.aclose()
 
 
 def client(url: str, timeout_s: float) -> redis.Redis:

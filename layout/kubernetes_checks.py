@@ -34,13 +34,22 @@ def most(plan: ClusterPlan) -> Need:
     return _sum(plan, [(one.requests_cpu_m, one.requests_memory_mb, one.most) for one in plan.workloads])
 
 
+def allowed(plan: ClusterPlan) -> Need:
+    """What the namespace's quota allows: pods that are told to go count until they are gone, so an update needs room for both."""
+    going = [(one.requests_cpu_m, one.requests_memory_mb, one.scaling.max) for one in plan.workloads]
+    return most(plan) + _total(going)
+
+
 def least(plan: ClusterPlan) -> Need:
     """The requests of what runs when nobody is there."""
     return _sum(plan, [(one.requests_cpu_m, one.requests_memory_mb, one.scaling.min) for one in plan.workloads])
 
 
 def _sum(plan: ClusterPlan, workloads: list[tuple[int, int, int]]) -> Need:
-    rows = [*workloads, *_fixed(plan)]
+    return _total([*workloads, *_fixed(plan)])
+
+
+def _total(rows: list[tuple[int, int, int]]) -> Need:
     total = Need(0, 0, 0)
     for cpu_m, memory_mb, pods in rows:
         total += Need(cpu_m * pods, memory_mb * pods, pods)

@@ -9,7 +9,7 @@ from typing import Any
 from stacks.deployment import Wish, facts
 from stacks.kubernetes import cluster, reasons
 from stacks.kubernetes.api import Api
-from stacks.kubernetes.scope import VERSION
+from stacks.kubernetes.labels import VERSION
 from stacks.kubernetes.spec import recorded
 
 # Conditions of an autoscaler whose reasons say why it stands where it does; the first that speaks is told.

@@ -211,7 +211,7 @@ def leave(platform: str, phase: int | None, environment: str, *, everything: boo
         raise BadInput("destroy what?", hint="--phase N for one phase, --all for everything")
     if not everything and in_cluster(platform, phase, environment):
         return [f"phase{phase}"]
-    there = list(standing(platform, environment).layers)
+    there = [*standing(platform, environment).layers, *_on_clusters(platform, environment)]
     if phase is None or everything:
         return [
             layer for layer in ("edge", *(one for one in sorted(there, reverse=True) if one.startswith("phase")), "data") if layer in there
@@ -223,6 +223,15 @@ def leave(platform: str, phase: int | None, environment: str, *, everything: boo
             hint=f"deploy another phase first, or: cmctl destroy --env {environment} --all",
         )
     return [f"phase{phase}"] if f"phase{phase}" in there else []
+
+
+def _on_clusters(platform: str, environment: str) -> list[str]:
+    """The phases that a cluster of this environment keeps a release of."""
+    any_phase = facts(Wish(platform, 1, environment))
+    if any_phase.environment.kube_context is None:
+        return []
+    wanted = [number for number, phase in any_phase.loaded.phases.items() if phase.runtime == "kubernetes"]
+    return [f"phase{number}" for number in wanted if live_phase(facts(Wish(platform, number, environment))) is not None]
 
 
 def remove(platform: str, environment: str, layers: list[str], on_event: OnEvent) -> list[str]:

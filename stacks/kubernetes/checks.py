@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from errors import BadInput, Unreachable
 from layout.kubernetes import ClusterPlan
 from stacks.kubernetes.api import Api, Refused
-from stacks.kubernetes.gateway import GATEWAY_API, TRAEFIK_API
+from stacks.kubernetes.labels import GATEWAY_API, TRAEFIK_API
 
 METRICS = "metrics.k8s.io/v1beta1"
 

@@ -13,7 +13,7 @@ from errors import CmctlError
 from layout.kubernetes import ClusterPlan
 from phases.model import Gate
 from stacks.kubernetes.api import Api
-from stacks.kubernetes.scope import NAME, PART_OF, TRACK, VERSION
+from stacks.kubernetes.labels import NAME, PART_OF, TRACK, VERSION
 
 SAMPLE = re.compile(r"^(?P<name>http_request[a-z_]*)\{(?P<labels>.*)\} (?P<value>[0-9.e+]+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

@@ -20,11 +20,11 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from layout.kubernetes import Route
+from stacks.kubernetes.labels import GATEWAY_API, TRAEFIK_API
 from stacks.kubernetes.scope import Scope
 from stacks.kubernetes.secrets import TLS
 from stacks.kubernetes.spec import CANARY
 
-GATEWAY_API, TRAEFIK_API = "gateway.networking.k8s.io/v1", "traefik.io/v1alpha1"
 GATEWAY = "gateway"
 
 

@@ -13,9 +13,10 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.scheduling.v1 import PriorityClass
 
-from layout.kubernetes_checks import most, room
+from layout.kubernetes_checks import allowed, room
+from stacks.kubernetes.labels import MANAGED_BY, PART_OF
 from stacks.kubernetes.pods import EPHEMERAL_MB, SCRATCH_MB
-from stacks.kubernetes.scope import MANAGED_BY, PART_OF, Scope
+from stacks.kubernetes.scope import Scope
 
 PRIORITY = 100_000
 LIMITS_OVER_REQUESTS = 2
@@ -42,7 +43,7 @@ def namespace(scope: Scope) -> None:
 
 
 def _quota(scope: Scope) -> ResourceQuota:
-    need = most(scope.spec.plan)
+    need = allowed(scope.spec.plan)
     hard = {
         "requests.cpu": f"{need.cpu_m}m", "requests.memory": f"{need.memory_mb}Mi", "pods": str(need.pods),
         "limits.cpu": f"{need.cpu_m * LIMITS_OVER_REQUESTS}m", "limits.memory": f"{need.memory_mb * LIMITS_OVER_REQUESTS}Mi",

@@ -18,7 +18,8 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from layout.kubernetes import DATABASE_PORT, PROMETHEUS_PORT, REDIS_PORT, SENTINEL_PORT, Workload
-from stacks.kubernetes.scope import NAME, Scope
+from stacks.kubernetes.labels import NAME
+from stacks.kubernetes.scope import Scope
 
 DNS_PORT = 53
 PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]

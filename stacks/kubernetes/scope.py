@@ -10,12 +10,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
+from stacks.kubernetes.labels import MANAGED_BY, NAME, PART_OF, TRACK, VERSION
 from stacks.kubernetes.spec import STABLE, ClusterSpec
-
-NAME, PART_OF, MANAGED_BY, VERSION = (
-    "app.kubernetes.io/name", "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by", "app.kubernetes.io/version",
-)  # fmt: skip
-TRACK = "cmctl.io/track"
 
 
 @dataclass

@@ -26,8 +26,9 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 from layout.kubernetes import APP_UID, JOB_CPU_M, JOB_MEMORY_MB, Workload
 from phases.model import Job
 from stacks.kubernetes import pods, secrets, settings
+from stacks.kubernetes.labels import VERSION
 from stacks.kubernetes.namespace import priority
-from stacks.kubernetes.scope import VERSION, Scope
+from stacks.kubernetes.scope import Scope
 from stacks.kubernetes.spec import CANARY, STABLE, Release, fingerprint
 
 HISTORY = 5

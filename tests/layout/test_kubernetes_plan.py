@@ -160,3 +160,11 @@ def test_routes_keep_the_guides_paths() -> None:
     """The guide's /auth, /booking and /payment reach a path that the service has; nothing is cut to a path nobody serves."""
     ways = {one.path: (one.service, one.to) for one in planned().routes if one.hosts == ("api.localhost",)}
     assert ways == {"/auth": ("user", "/api/auth"), "/booking": ("booking", "/api"), "/payment": ("payment", "/api/payment")}
+
+
+def test_the_quota_has_room_for_pods_that_go() -> None:
+    """While an update runs at the autoscalers' maximum, old pods that are ending count too: the quota must not stop the new ones."""
+    found = planned()
+    need = checks.allowed(found)
+    assert need.pods == checks.most(found).pods + sum(one.scaling.max for one in found.workloads)
+    assert need.cpu_m > checks.most(found).cpu_m

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -325,6 +327,15 @@ def test_the_record_brings_the_release_back(found: Objects) -> None:
     plan, release = recorded(kept["current"], clusters.environment())
     assert (plan, release) == (clusters.spec().plan, clusters.spec().release)
     assert found.objects[-1]["metadata"]["name"] == "release"
+
+
+def test_who_only_reads_loads_no_sdk() -> None:
+    """The SDK of Kubernetes loads inside the program that needs it: commands of other phases, status and checks stay quick."""
+    code = (
+        "import sys, stacks.journey, stacks.cluster_standing; print([name for name in sys.modules if name.startswith('pulumi_kubernetes')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_provider_knows_its_cluster(found: Objects) -> None:

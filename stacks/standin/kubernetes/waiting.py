@@ -14,6 +14,8 @@ from stacks.standin.kubernetes.objects import named
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 # What looks hopeless may be a registry's hiccup or the second start of a slow program: it gets this long.
 PATIENCE_S = 10.0
+# Pods that a quota refuses may fit once others have ended, as on a way back: the controller tries again by itself.
+REFUSED_S = 45.0
 LOOK_S = 2.0
 LIMITS_S = {"Deployment": 600, "StatefulSet": 600, "Job": 600, "Pod": 600, "Service": 600, "CustomResourceDefinition": 60, "Namespace": 60}
 SKIP, TIMEOUT = "pulumi.com/skipAwait", "pulumi.com/timeoutSeconds"
@@ -59,7 +61,7 @@ class Waiter:
                 looked, found = now, readiness.why(self._api, live)
                 bad = bool(verdict.failed) or any(one.hopeless for one in found)
                 hopeless = (hopeless or now) if bad else 0.0
-            if now > limit or (hopeless and now - hopeless > PATIENCE_S):
+            if now > limit or (hopeless and now - hopeless > (REFUSED_S if verdict.failed else PATIENCE_S)):
                 raise self._failure(live, verdict)
             line = verdict.progress + (f"; {found[0].text.splitlines()[0]}" if found else "")
             if verdict.progress and line != shown:
