@@ -81,6 +81,7 @@ def ramp(number: int, peer: str) -> Row:
     found = float(line.split()[1]) if line else None
     return {
         "what": "ramp",
+        "number": number,
         "peer": peer,
         "truth": truth,
         "found": found,
@@ -98,6 +99,8 @@ def guard(number: int, starved: str) -> Row:
         result = run.smoke(plan, quiet)
     return {
         "what": "guard",
+        "number": number,
+        "kind": starved,
         "starved": starved == "starved",
         "verdict": result.judgement.verdict.value,
         "reasons": list(result.judgement.reasons),
@@ -108,8 +111,16 @@ ONE: dict[str, Callable[[int, str], Row]] = {"search": search, "ramp": ramp, "gu
 
 
 def work() -> Iterator[tuple[str, int, str]]:
-    """Long ones first."""
+    """Long ones first; what OUT holds already is not done again."""
     profile = os.environ.get("PROFILE", "default")
+    done = {
+        (row["what"], row.get("number"), row.get("profile") or row.get("peer") or row.get("kind"))
+        for row in (kept() if OUT.exists() else [])
+    }
+    yield from (task for task in _all(profile) if task not in done)
+
+
+def _all(profile: str) -> Iterator[tuple[str, int, str]]:
     yield from (("ramp", number, peer) for peer in PEERS for number in range(RAMPS))
     yield from (("search", number, profile) for number in range(SEARCHES))
     yield from (("guard", number, kind) for kind in ("starved", "quiet") for number in range(GUARD))
