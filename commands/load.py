@@ -111,6 +111,15 @@ def _one_of(kinds: list[str], rate: float | None, seconds: float | None) -> str:
     return kind
 
 
+def schema() -> None:
+    """Print the JSON Schema of a search's document (`cmctl/capacity-test/1`)."""
+    import json
+
+    from loadtests.result import CAPACITY_SCHEMA, CapacityResult
+
+    print(json.dumps({"$id": CAPACITY_SCHEMA, **CapacityResult.model_json_schema()}, indent=1))
+
+
 def worker(
     master: Annotated[str, typer.Option("--master", help="HOST:PORT that the load test was given as --bind.")],
 ) -> None:
@@ -129,4 +138,5 @@ def register(app: typer.Typer) -> None:
     load_selftest.register(group)
     load_trend.register(group)
     group.command("worker")(worker)
+    group.command("schema")(schema)
     app.add_typer(group, name="loadtest")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +17,9 @@ from phases.load import load
 from phases.model import Phase, Platform
 from stacks.standing import standing
 from templates import names
+
+# One for the phase, one for what loads it.
+LOCAL_CPUS = 2
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,27 @@ def search_plan(asked: Asked) -> Plan:
     return _plan(asked, (), [one for number, one in sorted(phases.items()) if number not in (0, asked.phase)])
 
 
+def enough_cpus(asked: Asked, environment: Environment, cpus: int) -> None:
+    """Raises BadInput where the senders would have no CPU of their own."""
+    if environment.kind == "local" and cpus < LOCAL_CPUS:
+        raise BadInput(
+            f"this machine has {cpus} CPU: the phase and its load would measure each other",
+            hint="load it from another machine, or on two CPUs",
+        )
+    if asked.senders.processes > cpus:
+        raise BadInput(
+            f"{asked.senders.processes} processes on {cpus} CPUs would wait for each other",
+            hint=f"--processes {cpus}, or --workers on other machines",
+        )
+
+
+def cpus_here() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _plan(asked: Asked, probes: tuple[Probe, ...], others: Sequence[Phase] = ()) -> Plan:
     loaded, environment = load(asked.platform), load_environment(asked.environment)
+    enough_cpus(asked, environment, cpus_here())
     plan = plan_for(
         loaded.platform, loaded.phase(asked.phase), environment, probes, authority=authority(loaded.platform, environment), url=asked.url,
         variables=asked.values or None, version=loaded.platform.version, i_own_this=asked.i_own_this, others=others,

@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 import pytest
 
 import cli
-from commands import load_live, load_plan
+from commands import load_live, load_plan, load_search
 from costs.capacity import read
 from environments.home import home
+from environments.load import load as load_environment
 from loadtests import capacity, conclude, hunt, run
 from loadtests.plan import Plan, Probe
 from loadtests.progress import Narrowed, Prepared, Probed, Progress, Second, Started
@@ -79,8 +80,9 @@ def test_all_phases_from_one_search(plans: list[Plan], capsys: pytest.CaptureFix
     assert "next: cmctl cost --phase 2 --env local --per-user" in seen.err
 
 
-def test_several_senders_are_in_the_plan(plans: list[Plan]) -> None:
+def test_several_senders_are_in_the_plan(plans: list[Plan], monkeypatch: pytest.MonkeyPatch) -> None:
     """`--processes` and `--workers` say who is waited for, and where."""
+    monkeypatch.setattr(load_plan, "cpus_here", lambda: 4)
     cli.main(["loadtest", "--phase", "2", "--quick", "--processes", "3"])
     cli.main(["loadtest", "--phase", "2", "--quick", "--workers", "2", "--bind", "10.0.0.5:5557"])
     cli.main(["loadtest", "--phase", "2", "--quick"])
@@ -136,6 +138,43 @@ def test_wrong_words_send_nothing(plans: list[Plan], capsys: pytest.CaptureFixtu
     assert cli.main(["loadtest", *arguments]) == 2
     assert says in capsys.readouterr().err
     assert plans == []
+
+
+@pytest.mark.parametrize(("cpus", "arguments", "says"), [(1, [], "measure each other"), (2, ["--processes", "3"], "3 processes on 2 CPUs")])
+def test_too_few_cpus(
+    plans: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cpus: int, arguments: list[str], says: str
+) -> None:
+    """One CPU cannot hold a phase and its load, nor few CPUs many senders: exit 2 before any load."""
+    monkeypatch.setattr(load_plan, "cpus_here", lambda: cpus)
+    assert cli.main(["loadtest", "--phase", "2", *arguments]) == 2
+    assert says in capsys.readouterr().err
+    assert plans == []
+
+
+def test_production_needs_its_owner(plans: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every kind of load on a cloud environment is exit 2 without --i-own-this, and goes with it."""
+    cloud = load_environment("local").model_copy(update={"kind": "cloud", "name": "production"})
+    monkeypatch.setattr(load_plan, "load_environment", lambda _: cloud)
+    monkeypatch.setattr(load_plan, "authority", lambda *_: "")
+    given = ["--set", "admin_email=a@example.org", "--set", "admin_password=x"]
+    for kind in ([], ["--quick"], ["--rate", "5"], ["--soak", "--rate", "5"], ["--spike", "--allow-overload", "--rate", "5"]):
+        assert cli.main(["loadtest", "--phase", "2", *kind, *given]) == 2
+        assert "--i-own-this" in capsys.readouterr().err
+    assert plans == []
+    monkeypatch.setattr(load_search, "watch", lambda _: None)
+    assert cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--i-own-this", *given]) == 0
+    assert (plans[0].production, plans[0].i_own_this, plans[0].target.address) == (True, True, None)
+
+
+def test_the_document_fits_its_schema(plans: list[Plan], capsys: pytest.CaptureFixture[str]) -> None:
+    """`loadtest schema` names every key that a search's document has, and what it must be."""
+    assert cli.main(["loadtest", "schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert schema["$id"] == document.pop("schema")
+    assert set(document) - {"exit_code"} == set(schema["properties"])
+    assert set(document["capacities"][0]) == set(schema["$defs"]["PhaseCapacity"]["properties"])
 
 
 def test_another_phase_is_live(plans: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

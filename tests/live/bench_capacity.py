@@ -1,8 +1,9 @@
 """`make bench-capacity`: how near the search comes to the truth on services of known capacity, beside two usual ramps on the same services.
 
 SEARCHES (32) searches of five minutes and RAMPS (4) of each ramp, JOBS (2) at once; GUARD (20) quiet and as many starved
-probes. The services sleep instead of working, so several fit on one core. Rows are appended to OUT as they come
-(bench-capacity.jsonl); `python -m tests.live.bench_capacity table` prints what OUT holds.
+probes; COMPARES (50) comparisons of the same service, and as many of one that is 10 % slower. The services sleep instead of
+working, so several fit on one core. Rows are appended to OUT as they come (bench-capacity.jsonl), and what is there is not
+done again; `python -m tests.live.bench_capacity table` prints what OUT holds.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from loadtests.selftest import Expected
 
 ROOT = Path(__file__).parents[2]
 OUT = Path(os.environ.get("OUT", "bench-capacity.jsonl"))
-SEARCHES, RAMPS, GUARD, JOBS = (
-    int(os.environ.get(name, default)) for name, default in (("SEARCHES", 32), ("RAMPS", 4), ("GUARD", 20), ("JOBS", 2))
+SEARCHES, RAMPS, GUARD, COMPARES, JOBS = (
+    int(os.environ.get(name, default)) for name, default in (("SEARCHES", 32), ("RAMPS", 4), ("GUARD", 20), ("COMPARES", 50), ("JOBS", 2))
 )
 PROFILES = {"default": hunt.DEFAULT, "quick": hunt.QUICK}
 # Every eighth of the searches is one of these, in turn.
@@ -81,6 +82,7 @@ def ramp(number: int, peer: str) -> Row:
     found = float(line.split()[1]) if line else None
     return {
         "what": "ramp",
+        "number": number,
         "peer": peer,
         "truth": truth,
         "found": found,
@@ -98,21 +100,48 @@ def guard(number: int, starved: str) -> Row:
         result = run.smoke(plan, quiet)
     return {
         "what": "guard",
+        "number": number,
+        "kind": starved,
         "starved": starved == "starved",
         "verdict": result.judgement.verdict.value,
         "reasons": list(result.judgement.reasons),
     }
 
 
-ONE: dict[str, Callable[[int, str], Row]] = {"search": search, "ramp": ramp, "guard": guard}
+def compared(number: int, kind: str) -> Row:
+    """One comparison by turns: the same service twice, or one that answers 10 % fewer requests."""
+    work_s = selftest.WORK_S / 0.9 if kind == "slower" else selftest.WORK_S
+    with run.reference("mmc", 4000 + number) as base, run.reference("mmc", 5000 + number, work_s=work_s) as head:
+        found = run.comparison(selftest.plan(base, 4000 + number), selftest.plan(head, 5000 + number), ("base", "head"), quiet)
+    return {
+        "what": "compare",
+        "number": number,
+        "kind": kind,
+        "verdict": found.verdict.value,
+        "change": found.change,
+        "low": found.low,
+        "high": found.high,
+    }
+
+
+ONE: dict[str, Callable[[int, str], Row]] = {"search": search, "ramp": ramp, "guard": guard, "compare": compared}
 
 
 def work() -> Iterator[tuple[str, int, str]]:
-    """Long ones first."""
+    """Long ones first; what OUT holds already is not done again."""
     profile = os.environ.get("PROFILE", "default")
+    done = {
+        (row["what"], row.get("number"), row.get("profile") or row.get("peer") or row.get("kind"))
+        for row in (kept() if OUT.exists() else [])
+    }
+    yield from (task for task in _all(profile) if task not in done)
+
+
+def _all(profile: str) -> Iterator[tuple[str, int, str]]:
     yield from (("ramp", number, peer) for peer in PEERS for number in range(RAMPS))
     yield from (("search", number, profile) for number in range(SEARCHES))
     yield from (("guard", number, kind) for kind in ("starved", "quiet") for number in range(GUARD))
+    yield from (("compare", number, kind) for kind in ("same", "slower") for number in range(COMPARES))
 
 
 def one(what: str, number: int, which: str) -> Row:
@@ -164,6 +193,13 @@ def table(rows: Sequence[Row]) -> str:
         probes = [row for row in rows if row["what"] == "guard" and row["starved"] is starved]
         if probes:
             lines += ["", f"{name} generator: {sum(row['verdict'] == right for row in probes)} of {len(probes)} runs {right}"]
+    for kind, says, wrong in (
+        ("same", "called slower, the same service twice", "FAIL"),
+        ("slower", "found, a service that answers 10 % less", "FAIL"),
+    ):
+        turns = [row for row in rows if row["what"] == "compare" and row["kind"] == kind]
+        if turns:
+            lines += ["", f"by turns, {says}: {sum(row['verdict'] == wrong for row in turns)} of {len(turns)}"]
     loads = [row["load"] for row in rows if "load" in row]
     return "\n".join(
         [*lines, "", f"{this_machine().text}; load average {min(loads):.1f} to {max(loads):.1f} while it ran" if loads else ""]
