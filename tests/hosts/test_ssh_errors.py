@@ -188,6 +188,16 @@ async def test_files_are_written_again_after_a_loss(tmp_path: Path) -> None:
             await host.write(str(tmp_path / "file"), b"y")
 
 
+async def test_what_is_secret_is_in_no_argument(tmp_path: Path) -> None:
+    """Files and stdin travel as stdin: no line that the machine's shell, sudo or process list sees holds any of it."""
+    async with serving() as server:
+        host = SshConnection("app1", server.target(tmp_path))
+        await host.write(str(tmp_path / "key"), b"canary-secret", 0o600)
+        await host.run(["sha256sum"], stdin=b"canary-secret")
+        assert len(server.commands) == 2
+        assert "canary-secret" not in "".join(server.commands)
+
+
 async def test_half_a_stdin_is_none(tmp_path: Path) -> None:
     """What a program reads reaches it whole or not at all: a connection cut in the middle starts nothing with half of it."""
     async with serving() as server:

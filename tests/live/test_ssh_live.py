@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import getpass
 import os
@@ -160,6 +161,18 @@ async def test_a_changed_key_is_refused_before_the_login(sshd: Sshd) -> None:
 async def test_an_sshd_that_allows_two_sessions(sshd: Sshd) -> None:
     """A machine that allows fewer programs at a time than usual is waited for."""
     await bears_many_at_once(SshConnection("a", sshd.target()), "")
+
+
+@pytest.mark.parametrize("sshd", ["MaxStartups 3:50:20\n"], indirect=True)
+async def test_sixteen_who_come_at_once(sshd: Sshd) -> None:
+    """An sshd that turns away some of those who have not logged in yet lets all of sixteen in, by their second or third attempt."""
+
+    async def knock() -> str:
+        async with fresh("a", sshd.target()) as host:
+            return (await host.run(["echo", "in"])).stdout
+
+    assert await asyncio.gather(*(knock() for _ in range(16))) == ["in\n"] * 16
+    print((sshd.folder / "log").read_text().count("drop connection"), "were turned away first")
 
 
 async def test_nothing_of_stdin_stays_behind(sshd: Sshd, tmp_path: Path) -> None:
