@@ -29,11 +29,13 @@ END_S = 3.0
 GRACE_S = 5
 NOT_THERE = 66
 # $1 limit in seconds, $2 bytes of stdin or -, then the command. A line on both outputs tells its process group; what comes before
-# it is the login's own talk. Stdin is spooled into a file without a name: secrets in it are gone with the program, however it ends.
+# it is the login's own talk. Stdin is spooled in memory, in a file without a name: secrets in it are gone with the program, however
+# it ends, and a full disk is in nobody's way.
 RUN = """
 echo "cmctl-run $$"; echo "cmctl-run $$" >&2; limit=$1 size=$2; shift 2
 if [ "$size" != - ]; then
-  all=$(mktemp) && exec 3<> "$all" && rm "$all" && cat >&3 && [ "$(stat -L -c %s /proc/self/fd/3)" = "$size" ] || exit 74
+  all=$(mktemp -p /dev/shm 2> /dev/null || mktemp) && exec 3<> "$all" && rm "$all" && cat >&3 &&
+    [ "$(stat -L -c %s /proc/self/fd/3)" = "$size" ] || { echo cmctl-no-stdin >&2; exit 74; }
   exec < /proc/self/fd/3 3>&-
 fi
 exec timeout -s KILL "$limit" "$@"
@@ -48,6 +50,7 @@ cat > "$new" && chmod "$2" "$new" && sync "$new" && mv -fT "$new" "$1" && sync "
 READ = f'[ -e "$1" ] || exit {NOT_THERE}; cat "$1"'
 STARTED = re.compile(rb"^cmctl-run (\d+)\n", re.MULTILINE)
 NO_PROGRAM = "timeout: failed to run command"
+NO_STDIN = "cmctl-no-stdin\n"
 
 
 class SshConnection:
@@ -148,6 +151,10 @@ class SshConnection:
         stderr = err[started_err.end() :].decode(errors="replace")
         if code in {126, 127} and NO_PROGRAM in stderr:
             raise Unreachable(f"{program} is not installed on {self.name}", hint="cmctl doctor --fix")
+        if code == 74 and stderr.endswith(NO_STDIN):
+            raise CmctlError(
+                f"{self.name} has no room for what {program} reads", why=stderr.removesuffix(NO_STDIN).strip(), hint="df -h, there"
+            )
         return Completed(code, out[started.end() :].decode(errors="replace"), stderr)
 
     def _no_sudo(self, said: str) -> NoSudo:

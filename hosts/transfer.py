@@ -138,7 +138,10 @@ async def _push(registry: Registry, here: Connection, port: int, image: str, nam
         await output(here, ["docker", "tag", image, f"{KEPT}:{_tag(image)}"])
     await output(here, ["docker", "tag", image, name])
     try:
-        await output(here, ["docker", "push", "--quiet", name], timeout_s=LIMIT_S, what="packing an image")
+        done = await here.run(["docker", "push", "--quiet", name], timeout_s=LIMIT_S)
+        if done.code:
+            hint = "the engine must run on this machine: docker context show, echo $DOCKER_HOST; or bring the images by a registry"
+            raise CmctlError(f"this machine's engine could not hand over image {image[:19]}", why=done.stderr.strip(), hint=hint)
     finally:
         await here.run(["docker", "rmi", name])
 

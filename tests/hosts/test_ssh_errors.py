@@ -188,6 +188,28 @@ async def test_files_are_written_again_after_a_loss(tmp_path: Path) -> None:
             await host.write(str(tmp_path / "file"), b"y")
 
 
+async def test_what_is_secret_is_in_no_argument(tmp_path: Path) -> None:
+    """Files and stdin travel as stdin: no line that the machine's shell, sudo or process list sees holds any of it."""
+    async with serving() as server:
+        host = SshConnection("app1", server.target(tmp_path))
+        await host.write(str(tmp_path / "key"), b"canary-secret", 0o600)
+        await host.run(["sha256sum"], stdin=b"canary-secret")
+        assert len(server.commands) == 2
+        assert "canary-secret" not in "".join(server.commands)
+
+
+async def test_no_room_for_stdin(tmp_path: Path) -> None:
+    """A machine that cannot take what a program reads is told; it is never the program's answer, and the program does not run."""
+    (tmp_path / "mktemp").write_text("#!/bin/sh\necho 'No space left on device' >&2; exit 1\n")
+    (tmp_path / "mktemp").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    async with serving(Server(environment=environment)) as server:
+        with pytest.raises(CmctlError, match="app1 has no room for what touch reads") as caught:
+            await SshConnection("app1", server.target(tmp_path)).run(["touch", str(tmp_path / "ran")], stdin=b"x")
+        assert caught.value.why == "No space left on device"
+        assert not (tmp_path / "ran").exists()
+
+
 async def test_half_a_stdin_is_none(tmp_path: Path) -> None:
     """What a program reads reaches it whole or not at all: a connection cut in the middle starts nothing with half of it."""
     async with serving() as server:

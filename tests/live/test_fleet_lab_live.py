@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import Unreachable
+from errors import CmctlError, Unreachable
 from hosts import transfer
 from hosts.connection import output
 from hosts.fleet import each
@@ -87,6 +87,23 @@ async def test_a_dead_host_beside_a_living_one(lab: Lab) -> None:
     print(f"a dead host was given up after {time.monotonic() - begun:.1f} s")
     assert time.monotonic() - begun < 35
     assert (await fleet["h1"].connection.run(["test", "-e", "/tmp/alive"])).code == 0
+
+
+async def test_a_full_disk(lab: Lab) -> None:
+    """On a host whose disk is full a file stays the old one whole and the error says why; what only reads, still works, stdin too."""
+    host = hosts(lab, 1)["h1"].connection
+    await host.write("/var/lib/cmctl/file", b"old")
+    lab.fill(1)
+    try:
+        with pytest.raises(CmctlError, match="/var/lib/cmctl/file cannot be written on h1") as caught:
+            await host.write("/var/lib/cmctl/file", b"new" * 2_000_000)
+        assert "No space left on device" in caught.value.why
+        assert await host.read("/var/lib/cmctl/file") == "old"
+        assert (await output(host, ["wc", "-c"], stdin=b"x" * 2_000_000)).split() == ["2000000"]
+        assert (await output(host, ["ls", "-A", "/var/lib/cmctl"])).split() == ["file"]
+    finally:
+        lab.free(1)
+    await host.write("/var/lib/cmctl/file", b"new")
 
 
 async def test_a_slow_link(lab: Lab, parts: None, images: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import getpass
 import os
@@ -162,11 +163,25 @@ async def test_an_sshd_that_allows_two_sessions(sshd: Sshd) -> None:
     await bears_many_at_once(SshConnection("a", sshd.target()), "")
 
 
+@pytest.mark.parametrize("sshd", ["MaxStartups 3:50:20\n"], indirect=True)
+async def test_sixteen_who_come_at_once(sshd: Sshd) -> None:
+    """An sshd that turns away some of those who have not logged in yet lets all of sixteen in, by their second or third attempt."""
+
+    async def knock() -> str:
+        async with fresh("a", sshd.target()) as host:
+            return (await host.run(["echo", "in"])).stdout
+
+    assert await asyncio.gather(*(knock() for _ in range(16))) == ["in\n"] * 16
+    print((sshd.folder / "log").read_text().count("drop connection"), "were turned away first")
+
+
 async def test_nothing_of_stdin_stays_behind(sshd: Sshd, tmp_path: Path) -> None:
     """What a program was given on stdin lies nowhere afterwards, not even when the program was killed in the middle."""
-    before = set(Path("/tmp").glob("tmp.*"))
+    places = (Path("/dev/shm"), Path("/tmp"))
+    before = {path for place in places for path in place.glob("tmp.*")}
     host = SshConnection("a", sshd.target())
     with pytest.raises(Unreachable, match="did not end"):
         await host.run(["sleep", "20"], stdin=b"a secret" * 1000, timeout_s=0.5)
     await host.run(["cat"], stdin=b"a secret")
-    assert [path for path in set(Path("/tmp").glob("tmp.*")) - before if b"a secret" in path.read_bytes()] == []
+    left = {path for place in places for path in place.glob("tmp.*")} - before
+    assert [path for path in left if b"a secret" in path.read_bytes()] == []
