@@ -7,6 +7,7 @@ capacity is the station's, not this machine's. Port 0 takes a free one; the line
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 
@@ -51,7 +52,10 @@ async def serve(place: Station, port: int) -> None:
     sys.stdout.write(f"listening {server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     async with server:
-        await server.serve_forever()
+        # Whoever started it may be killed without a word: then nobody needs it any more.
+        parent = os.getppid()
+        while os.getppid() == parent:  # noqa: ASYNC110 - nobody tells when a parent dies
+            await asyncio.sleep(1.0)
 
 
 def main(argv: list[str]) -> None:

@@ -255,6 +255,17 @@ def test_a_killed_parent_leaves_no_load_behind() -> None:
         assert psutil.wait_procs([generator], timeout=15)[1] == []
 
 
+def test_a_killed_parent_leaves_no_reference_behind() -> None:
+    """A reference service whose starter is killed ends within seconds."""
+    starts = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-m', 'loadtests.reference', 'fixed', '0']); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", starts], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline().startswith("listening")
+        (service_process,) = psutil.Process(child.pid).children()
+        child.kill()
+        assert psutil.wait_procs([service_process], timeout=10)[1] == []
+
+
 def test_the_load_stops_at_an_outage() -> None:
     """When most requests fail for two seconds the load ends by itself, long before its time."""
     with reference("cliff") as (port, _):
