@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli import main
-from tools.cluster import family, space
+from tools.cluster import family
 
 
 @pytest.fixture(autouse=True)
@@ -24,13 +24,23 @@ def test_status_without_a_cluster_says_how_to_get_one(capsys: pytest.CaptureFixt
     assert (said["exit_code"], said["hint"]) == (7, "cmctl cluster up")
 
 
-def test_up_without_root_says_why(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Exit 7 before anything is made; the reason and the way are named."""
+def test_up_without_root_says_why(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 7 before anything is built or made; the reason and the way are named."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(space, "NETNS", tmp_path / "none")
-    monkeypatch.setattr(family, "programs", lambda _: family.Programs(Path("/none"), Path("/none"), Path("/none")))
+    monkeypatch.setattr(family, "programs", lambda _: pytest.fail("something was built for a cluster that cannot be"))
     assert main(["cluster", "up"]) == 7
     assert "needs root" in capsys.readouterr().err
+
+
+def test_missing_programs_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What makes namespaces has to be there; the packages are in the hint."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", "/nothing")
+    monkeypatch.setattr(family, "programs", lambda _: pytest.fail("something was built for a cluster that cannot be"))
+    assert main(["cluster", "up"]) == 7
+    told = capsys.readouterr().err
+    assert "nsenter" in told
+    assert "apt-get install" in told
 
 
 @pytest.mark.parametrize(
