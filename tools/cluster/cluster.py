@@ -65,8 +65,9 @@ class Cluster:
     def up(self) -> None:
         """An empty cluster that is ready: control plane, Gateway API definitions, metrics API, simulated nodes.
 
-        Raises Unreachable without root or Go, Locked when one runs, CmctlError when a program does not get ready; then nothing is left.
+        Raises Unreachable without Linux, root or Go, Locked when one runs, CmctlError when a program does not get ready; then nothing is left.
         """
+        space.need()
         found = family.programs(self.report)
         if self.real:
             node.need(self.report)

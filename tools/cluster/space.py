@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,15 +58,24 @@ def process(pid: int) -> Process:
     return Process(pid, started(pid) or 0)
 
 
+def need() -> None:
+    """Raises Unreachable where no namespaces can be made: another system than Linux, another user than root, missing programs."""
+    if sys.platform != "linux":
+        raise Unreachable("a lab cluster needs Linux", why="it lives in namespaces of the kernel", read="docs/cluster-lab.md")
+    if os.geteuid() != 0:
+        raise Unreachable("a lab cluster needs root", why="it makes network namespaces and cgroups", hint="sudo -E cmctl cluster up")
+    missing = [name for name in ("ip", "nsenter", "unshare", "mount") if shutil.which(name) is None]
+    if missing:
+        raise Unreachable(f"a lab cluster needs {', '.join(missing)}", hint="sudo apt-get install iproute2 util-linux mount")
+
+
 def create(place: Place, cpus: int = 0) -> tuple[Process, Process]:
     """Network, mount and process namespaces. Returns the process that holds them and, seen from outside, their first process.
 
     `cpus` above 0 is what a real node in them offers, whatever the machine has.
 
-    Raises Unreachable without root, Locked when a cluster of this number runs already.
+    Raises Locked when a cluster of this number runs already.
     """
-    if os.geteuid() != 0:
-        raise Unreachable("a lab cluster needs root", why="it makes network namespaces and cgroups", hint="sudo -E cmctl cluster up")
     if (NETNS / place.name).exists():
         if pids(place):
             raise Locked(
