@@ -23,7 +23,7 @@ check: setup  ## Lint and types
 	@$(VENV)/mypy
 
 fast: setup  ## The fast suite: no root, no network, no Docker
-	@$(VENV)/pytest -q
+	@$(VENV)/pytest -q -n auto
 
 live: setup  ## The live suites: real engine, containers and load; prints their figures
 	@$(VENV)/python -m tools.prepare
