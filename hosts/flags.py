@@ -25,6 +25,12 @@ for flag in $(ls | sort); do
 done
 sync .
 """
+# $1 seconds, $2 folder, $3 flag, $4 lease file, $5 fence. A controller that has died never takes its canary step back.
+GUARD = """
+sleep "$1"; exec 9>"$4.lock"; flock 9
+[ "$(sed -n 3p "$4")" = "$5" ] && rm -f "$2/$3"
+"""
+WATCHED = 'guard=$1; shift; setsid sh -c "$guard" guard "$@" > /dev/null 2>&1 < /dev/null &'
 # $1 folder, $2 flag, $3 on or off
 STAND = 'mkdir -p "$1" && cd "$1" && if [ "$3" = on ]; then : > ".$2.new" && mv ".$2.new" "$2"; else rm -f "$2"; fi && sync .'
 
@@ -32,6 +38,13 @@ STAND = 'mkdir -p "$1" && cd "$1" && if [ "$3" = on ]; then : > ".$2.new" && mv 
 async def write(host: Host, lease: Lease, flags: Iterable[str]) -> None:
     """Make exactly these traffic flags stand in the host's flag folder."""
     await lease.run(host, "sh", "-c", SET, "flags", host.paths.live, " ".join(sorted(flags)), what="the switch")
+
+
+async def guard(host: Host, lease: Lease, flag: str, seconds: float) -> None:
+    """Let the host itself remove a flag of this lease after so long, unless the next step, or another owner, has come before."""
+    fence = lease.fences[host.name]
+    argv = [GUARD, f"{seconds:g}", host.paths.live, flag, host.paths.lease, fence]
+    await lease.run(host, "sh", "-c", WATCHED, "watched", *argv, what="guarding the canary step")
 
 
 async def stand(host: Host, lease: Lease, flag: str, *, on: bool) -> None:

@@ -21,6 +21,8 @@ BASE_READY_S = 60
 READY_POLL_S = 0.25
 PROBES = 3
 PROBE_S = 5
+# How long after its time a canary step ends by itself when the controller does not.
+CANARY_GRACE_S = 5
 # Heard by the balancers' probe port alone.
 SLOT_HEADER = "X-Cmctl-Slot"
 # wget ends with 1 when the answer is 4xx or 5xx or none comes
@@ -214,6 +216,9 @@ async def _probe(run: Run, one: Probe) -> None:
 
 async def canary(run: Run, share: int) -> str:
     """Some of the users go to the new slot, and the gate looks at them beside the others."""
+    # First the guard: a step that nobody would end must not begin.
+    flag = live.canary(run.slot, share)
+    await asyncio.gather(*(flags.guard(host, run.lease, flag, run.spec.gate.canary_s + CANARY_GRACE_S) for host in run.flagged()))
     await _set_flags(run, live.flags(run.live, run.slot, share))
     return f"{share} % to {run.slot}: {await _judged(run, run.spec.gate.canary_s)}"
 

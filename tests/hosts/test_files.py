@@ -111,6 +111,23 @@ async def test_what_outlives_its_controller_is_waited_for(tmp_path: Path) -> Non
             await detached.run(one, mine, "ended", ["sh", "-c", "kill -9 0"], 10)
 
 
+async def test_a_canary_step_ends_by_itself_when_its_controller_is_gone(tmp_path: Path) -> None:
+    """The host removes the flag after the step's time; a newer owner's flag of the same name is left alone."""
+    one = host(tmp_path)
+    flag = Path(one.paths.live) / "to-green-5"
+    async with lease.held({"one": one}, "x") as mine:
+        await flags.guard(one, mine, flag.name, 0.3)
+        await flags.write(one, mine, (flag.name,))
+        async with asyncio.timeout(10):
+            while flag.exists():
+                await asyncio.sleep(0.02)
+        await flags.guard(one, mine, flag.name, 0.1)
+    async with lease.held({"one": one}, "y") as newer:
+        await flags.write(one, newer, (flag.name,))
+        await asyncio.sleep(0.4)
+        assert flag.exists()
+
+
 async def test_the_slot_that_was_left_stops_when_its_warm_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sleeper waits for the lease, stops what is not live, and does nothing once the books have changed."""
     fleet = Fleet.make(tmp_path, monkeypatch)

@@ -15,7 +15,7 @@ import yaml
 
 from layout.release import ReleaseSpec
 from stacks.deployment import Wish, prepare
-from tests.live.driver import ROOT, Answer, Driver
+from tests.live.driver import ROOT, Answer, Driver, wait_for
 from tools.lab import Lab
 
 SUBNET = "10.75.0"
@@ -118,10 +118,14 @@ class _environment:  # noqa: N801 - used as a function
         os.environ.update(self.before)
 
 
+def _flags(lab: Lab) -> list[str]:
+    return lab.run("lb1", ["ls", f"/var/lib/cmctl/{STACK}/live"]).out.split()
+
+
 def serving(lab: Lab) -> str:
-    """The slot all traffic goes to, by the balancer's flags: exactly one, no canary left."""
-    flags = lab.run("lb1", ["ls", f"/var/lib/cmctl/{STACK}/live"]).out.split()
-    assert set(flags) <= {"green"}, flags
+    """The slot all traffic goes to, by the balancer's flags: exactly one; a canary step ends by itself within seconds."""
+    wait_for(lambda: set(_flags(lab)) <= {"green"}, 15, "the end of a canary step whose controller is gone")
+    flags = _flags(lab)
     return "green" if flags else "blue"
 
 
