@@ -4,7 +4,11 @@ VENV := .venv/bin
 # CI counts a skipped live suite as a failure.
 export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 
-.PHONY: help demo test check fast live live-fleet live-cluster properties bench bench-switch bench-capacity bench-transfer golden clean setup bench-fleet
+# What CI runs; the other suites take longer than its time and have verbs of their own.
+LIVE := local stacks images generator toolchain ssh app gateway
+HOSTS := lab lab_accidents bootstrap drift fleet_lab balancer two_balancers cert acme doctor
+
+.PHONY: help demo test check fast live live-all live-hosts live-load live-fleet live-cluster properties bench bench-switch bench-capacity bench-transfer golden clean setup bench-fleet
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +19,7 @@ setup:
 demo:  ## Deploy phase 2 on this machine, put a short load on it, print what a user costs
 	@start=$$(date +%s); tools/bootstrap.sh && CMCTL_DEMO_START=$$start $(VENV)/python -m tools.demo
 
-test: setup check fast live live-cluster  ## Everything CI runs: lint, types, fast and live suites
+test: setup check fast live  ## Everything CI runs: lint, types, fast and live suites
 
 check: setup  ## Lint and types
 	@$(VENV)/ruff check .
@@ -25,13 +29,23 @@ check: setup  ## Lint and types
 fast: setup  ## The fast suite: no root, no network, no Docker
 	@$(VENV)/pytest -q -n auto
 
-live: setup  ## The live suites: real engine, containers and load; prints their figures
+live: setup  ## The live suites that CI runs: real engine, containers, SSH and load; prints their figures
 	@$(VENV)/python -m tools.prepare
-	@$(VENV)/pytest -q -s -m live tests/live --ignore-glob='*_cluster*'
+	@$(VENV)/pytest -q -s -m live tests/hosts $(foreach suite,$(LIVE),tests/live/test_$(suite)_live.py)
+
+live-all: live live-hosts live-fleet live-load live-cluster  ## Every live suite; an hour or more
+
+live-hosts: setup  ## Hosts of a lab: faults, bootstrap, firewall, drift, transfers, two balancers, certificates, locks (root)
+	@$(VENV)/python -m tools.prepare
+	@$(VENV)/pytest -q -s -m live $(foreach suite,$(HOSTS),tests/live/test_$(suite)_live.py)
 
 live-fleet: setup  ## Four real hosts over SSH: releases, rollbacks, faults at every step (root; FULL=1 for every step with every fault)
 	@$(VENV)/python -m tools.prepare
 	@$(VENV)/pytest -q -s -m live tests/live/test_fleet_live.py
+
+live-load: setup  ## Load tests on the stand-in app and on services of known limits; the report page in a browser
+	@$(VENV)/python -m tools.prepare
+	@$(VENV)/pytest -q -s -m live tests/live/test_capacity_live.py tests/live/test_report_live.py
 
 live-cluster: setup  ## A real Kubernetes control plane and node on this machine: rollouts, drains, scaling, faults (root)
 	@$(VENV)/python -m tools.prepare cluster

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -129,19 +128,25 @@ def serving(lab: Lab) -> str:
     return "green" if flags else "blue"
 
 
-def releases(lab: Lab) -> set[str]:
-    """The releases that the containers of the serving slot were started from, as the engines say: one in a whole fleet."""
+def notes(lab: Lab) -> set[str]:
+    """What tells releases apart, as the engines say of every backend of the serving slot: one value in a whole fleet."""
     slot = serving(lab)
     found = set()
     for host in ("app1", "app2"):
-        label = '{{.Label "com.docker.compose.project.config_files"}}'
-        argv = ["docker", "ps", "--filter", f"label=com.docker.compose.project={STACK}-{slot}", "--format", label]
-        found |= {Path(file).parts[-3] for file in lab.run(host, argv).out.split()} or {f"nothing on {host}"}
+        show = "{{range .Config.Env}}{{println .}}{{end}}"
+        script = f'docker ps -q --filter "name={STACK}-{slot}-backend" | xargs -r docker inspect --format "$1"'
+        lines = lab.run(host, ["sh", "-c", script, "env", show]).out.splitlines()
+        found |= {line.partition("=")[2] for line in lines if line.startswith("RELEASE_NOTE=")} or {f"none on {host}"}
     return found
 
 
+def note(spec: ReleaseSpec) -> str:
+    """What tells this release from others."""
+    return next(
+        line.split(": ")[1].strip("'") for line in spec.bundles["app1"].files["blue/compose.yaml"].splitlines() if "RELEASE_NOTE" in line
+    )
+
+
 def open_books(lab: Lab) -> list[str]:
-    """Hosts that have a journal, or a lease that somebody holds."""
-    script = 'cd "$1" 2>/dev/null || exit 0; [ -e journal.json ] && echo journal; [ -f lease ] && [ -n "$(sed -n 1p lease)" ] && echo lease; true'
-    argv = ["sh", "-c", script, "look", f"/var/lib/cmctl/{STACK}"]
-    return [f"{host.name}: {line}" for host in lab.hosts() for line in lab.run(host.name, argv).out.split()]
+    """Hosts with the journal of a transaction that did not end."""
+    return [host.name for host in lab.hosts() if lab.run(host.name, ["test", "-e", f"/var/lib/cmctl/{STACK}/journal.json"]).code == 0]

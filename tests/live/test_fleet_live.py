@@ -54,7 +54,7 @@ def load(cmctl: FleetDriver) -> Generator[Traffic, None, None]:
 
 
 def settled(lab: Lab, spec: ReleaseSpec) -> None:
-    assert rig.releases(lab) == {spec.release_id()}
+    assert rig.notes(lab) == {rig.note(spec)}
     assert rig.open_books(lab) == []
 
 
@@ -90,13 +90,13 @@ def test_releases_and_rollbacks_lose_no_request(cmctl: FleetDriver, lab: Lab, sp
 @pytest.mark.parametrize("moment", [f"{when}:{step}" for step in STEPS for when in ("before", "after")])
 def test_killed_at_every_step(cmctl: FleetDriver, lab: Lab, specs: tuple[ReleaseSpec, ReleaseSpec], load: Traffic, moment: str) -> None:
     """SIGKILL before and after each step: one whole version serves, and the next command converges without a hand."""
-    live = rig.releases(lab)
-    wanted = next(spec for spec in specs if {spec.release_id()} != live)
+    live = rig.notes(lab)
+    wanted = next(spec for spec in specs if {rig.note(spec)} != live)
     cmctl.extra["CMCTL_KILL_AT"] = moment
     killed = cmctl.bring(wanted)
     del cmctl.extra["CMCTL_KILL_AT"]
     assert killed.code == -9, killed.err
-    assert len(rig.releases(lab)) == 1
+    assert len(rig.notes(lab)) == 1
     again = cmctl.bring(wanted)
     assert again.code == 0, again.err
     settled(lab, wanted)
@@ -115,21 +115,21 @@ def converges(cmctl: FleetDriver, lab: Lab, wanted: ReleaseSpec) -> float:
 
 def other(lab: Lab, specs: tuple[ReleaseSpec, ReleaseSpec]) -> ReleaseSpec:
     """The one of the two releases that does not serve."""
-    live = rig.releases(lab)
-    return next(spec for spec in specs if {spec.release_id()} != live)
+    live = rig.notes(lab)
+    return next(spec for spec in specs if {rig.note(spec)} != live)
 
 
 @pytest.mark.parametrize("step", STEPS if FULL else ("start",))
 def test_cut_off_at_a_step(cmctl: FleetDriver, lab: Lab, specs: tuple[ReleaseSpec, ReleaseSpec], load: Traffic, step: str) -> None:
     """SSH to every host is cut in the middle of a release: the fleet goes on with one whole version, and converges afterwards."""
-    live, wanted = rig.releases(lab), other(lab, specs)
+    live, wanted = rig.notes(lab), other(lab, specs)
     run = cmctl.controller(wanted, hold=step)
     run.until_held()
     for host in lab.hosts():
         lab.cut(host.name, "ssh")
     run.go_on()
     ended = run.end()
-    assert len(rig.releases(lab)) == 1
+    assert len(rig.notes(lab)) == 1
     for host in lab.hosts():
         lab.restore(host.name)
     seconds = converges(cmctl, lab, wanted)
@@ -149,7 +149,7 @@ def test_a_disk_full_at_a_step(cmctl: FleetDriver, lab: Lab, specs: tuple[Releas
     lab.fill("app2")
     run.go_on()
     ended = run.end()
-    assert len(rig.releases(lab)) == 1
+    assert len(rig.notes(lab)) == 1
     lab.free("app2")
     seconds = converges(cmctl, lab, wanted)
     load.__exit__()
@@ -168,7 +168,7 @@ def on_one_host(spec: ReleaseSpec, host: str, **fault: str) -> ReleaseSpec:
 
 def test_one_host_that_never_gets_ready_takes_all_back(cmctl: FleetDriver, lab: Lab, load: Traffic) -> None:
     """The other host is as before, exit 4 within 10 s of the deadline, and the last log lines are shown."""
-    live = rig.releases(lab)
+    live = rig.notes(lab)
     found = cmctl.spec("never")
     spec = on_one_host(found, "app2", FAULT_READY="never").model_copy(update={"gate": found.gate.model_copy(update={"ready_s": 15})})
     ended = cmctl.bring(spec)
@@ -177,7 +177,7 @@ def test_one_host_that_never_gets_ready_takes_all_back(cmctl: FleetDriver, lab: 
     print(f"\nnever ready on app2: exit {ended.code} after {took:.1f} s; {load.tally.line()}")
     assert ended.code == 4
     assert "never got ready" in ended.err
-    assert rig.releases(lab) == live
+    assert rig.notes(lab) == live
     assert load.tally.failed == 0
 
 
@@ -191,7 +191,7 @@ BROKEN = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_version_is_caught_by_its_first_step(cmctl: FleetDriver, lab: Lab, load: Traffic, kind: str) -> None:
     """Back within 10 s, and at most 5 % of the requests of that window were hurt; the text says how many."""
-    live = rig.releases(lab)
+    live = rig.notes(lab)
     found = cmctl.spec("broken", **BROKEN[kind])
     ended = cmctl.bring(found.model_copy(update={"gate": found.gate.model_copy(update={"canary_s": 5})}))
     load.__exit__()
@@ -199,7 +199,7 @@ def test_a_broken_version_is_caught_by_its_first_step(cmctl: FleetDriver, lab: L
     print(f"\n{kind}: exit {ended.code}; {load.tally.line()}; {load.tally.failed / window:.1%} of the window's requests")
     print("  " + ended.err.strip().replace("\n", "\n  ")[:600])
     assert ended.code == 4
-    assert rig.releases(lab) == live
+    assert rig.notes(lab) == live
     assert load.tally.failed <= 0.05 * window
 
 
@@ -268,8 +268,8 @@ def test_a_lost_state_is_rebuilt_from_the_hosts(cmctl: FleetDriver, lab: Lab) ->
     cmctl.must("deploy", "--phase", "2", "--yes")
     for name in ("state", "secrets"):
         shutil.rmtree(cmctl.home / name)
-    live = rig.releases(lab)
+    live = rig.notes(lab)
     adopted = cmctl.must("adopt", "--yes", "--json")
-    assert rig.releases(lab) == live
+    assert rig.notes(lab) == live
     again = cmctl.must("preview", "--phase", "2", "--json", "--check")
     print(f"\nadopt: {adopted.seconds:.1f} s; {adopted.document['releases']}; preview after it {again.seconds:.1f} s")
