@@ -5,8 +5,8 @@ VENV := .venv/bin
 export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 
 # What CI runs; the other suites take longer than its time and have verbs of their own.
-LIVE := local stacks images generator toolchain ssh app gateway
-HOSTS := lab lab_accidents bootstrap drift fleet_lab balancer two_balancers cert acme doctor
+LIVE := local stacks images generator toolchain app gateway
+HOSTS := ssh lab lab_accidents bootstrap drift fleet_lab balancer two_balancers cert acme doctor
 
 .PHONY: help demo test check fast live live-all live-hosts live-load live-fleet live-cluster properties bench bench-switch bench-capacity bench-transfer golden clean setup bench-fleet
 
@@ -29,22 +29,22 @@ check: setup  ## Lint and types
 fast: setup  ## The fast suite: no root, no network, no Docker
 	@$(VENV)/pytest -q -n auto
 
-live: setup  ## The live suites that CI runs: real engine, containers, SSH and load; prints their figures
+live: setup  ## The live suites that CI runs: real engine, containers and load; prints their figures
 	@$(VENV)/python -m tools.prepare
 	@$(VENV)/pytest -q -s -m live tests/hosts $(foreach suite,$(LIVE),tests/live/test_$(suite)_live.py)
 
 live-all: live live-hosts live-fleet live-load live-cluster  ## Every live suite; an hour or more
 
 live-hosts: setup  ## Hosts of a lab: faults, bootstrap, firewall, drift, transfers, two balancers, certificates, locks (root)
-	@$(VENV)/python -m tools.prepare
+	@$(VENV)/python -m tools.prepare lab
 	@$(VENV)/pytest -q -s -m live $(foreach suite,$(HOSTS),tests/live/test_$(suite)_live.py)
 
 live-fleet: setup  ## Four real hosts over SSH: releases, rollbacks, faults at every step (root; FULL=1 for every step with every fault)
-	@$(VENV)/python -m tools.prepare
+	@$(VENV)/python -m tools.prepare lab
 	@$(VENV)/pytest -q -s -m live tests/live/test_fleet_live.py
 
 live-load: setup  ## Load tests on the stand-in app and on services of known limits; the report page in a browser
-	@$(VENV)/python -m tools.prepare
+	@$(VENV)/python -m tools.prepare browser
 	@$(VENV)/pytest -q -s -m live tests/live/test_capacity_live.py tests/live/test_report_live.py
 
 live-cluster: setup  ## A real Kubernetes control plane and node on this machine: rollouts, drains, scaling, faults (root)

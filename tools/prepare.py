@@ -1,6 +1,6 @@
 """`make live`: what the live suites need is brought here first, so that no suite's time contains it.
 
-`python -m tools.prepare cluster` brings the lab cluster's programs instead, for `make live-cluster`.
+`python -m tools.prepare [lab] [cluster] [browser]`: the engine, Pulumi and the database always, and what else is named.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ def main(arguments: Sequence[str] = ()) -> int:
             say(f"kubernetes: {family.programs(say).binary}")
         for program in (toolchain.pulumi(say), toolchain.ferretdb(say)):
             say(f"{program.name}: {program}")
-        if not arguments:
+        if "lab" in arguments:
             bring_lab()
-        browser.install(say)
+        if "browser" in arguments:
+            browser.install(say)
     except CmctlError as error:
         say(str(error))
         return error.exit_code

@@ -62,7 +62,7 @@ def searched(seed: int) -> CapacityResult:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("chromium") is None:
-        pytest.skip("there is no chromium: python -m tools.prepare installs it")
+        pytest.skip("there is no chromium: python -m tools.prepare browser installs it")
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(report.html(searched(5), searched(6)), encoding="utf-8")
     return path
