@@ -35,14 +35,15 @@ REMOVE = 'for name; do docker rm -f "$name" > /dev/null; done'
 
 
 async def impostors(spec: ReleaseSpec) -> dict[str, dict[str, str]]:
-    """Host → container of this stack → what is wrong with it; hosts where nothing has settled are not judged."""
+    """Host → container of this stack → what is wrong with it; hosts where another release, or none, has settled are not judged."""
     found = await each(connect(spec.stack, spec.hosts), lambda host: _impostors(host, spec))
     return {name: odd for name, odd in found.items() if odd}
 
 
 async def _impostors(host: Host, spec: ReleaseSpec) -> dict[str, str]:
     state = await states.load(host)
-    if state is None:
+    # Only the release that has settled says what belongs here: to a newer one all that serves now would look foreign.
+    if state is None or state.release != spec.release_id():
         return {}
     done = await host.connection.run(["sh", "-c", LISTED, "listed", spec.stack])
     if done.code:

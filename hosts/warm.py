@@ -1,7 +1,7 @@
 """The slot that a release left stays warm for the way back, and is stopped when its time is over.
 
-A sleeper on the host does it, so that no controller has to come back. It stops the slot only while the host's books are
-still the ones it was started for and nobody holds the lease; its containers stay, stopped, and start again in a second.
+A sleeper on the host does it, so that no controller has to come back. It goes away as soon as the host's books are not the
+ones it was started for, and stops the slot only while nobody holds the lease; its containers stay and start again in a second.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from hosts.state import State
 
 # $1 seconds, $2 state file, $3 its sum, $4 lease file, $5 compose project
 SLEEPER = """
-sleep "$1"; exec 9>"$4.lock"
+same() { [ "$(sha256sum < "$1" 2> /dev/null)" = "$2" ]; }
+end=$(($(date +%s) + $1))
+while [ "$(date +%s)" -lt "$end" ]; do [ -f "$2" ] && same "$2" "$3" || exit 0; sleep 5; done
+exec 9>"$4.lock" || exit 0
 while flock 9 && [ "$(sed -n 2p "$4")" -gt "$(date +%s)" ]; do flock -u 9; sleep 1; done
-[ "$(sha256sum < "$2" 2>/dev/null)" = "$3" ] && [ ! -e "$(dirname "$2")/journal.json" ] || exit 0
+[ -f "$2" ] && same "$2" "$3" && [ ! -e "$(dirname "$2")/journal.json" ] || exit 0
 docker ps -q --filter "label=com.docker.compose.project=$5" | xargs -r docker stop 9>&-
 """
 START = 'sum=$(sha256sum < "$3"); setsid sh -c "$1" sleeper "$2" "$3" "$sum" "$4" "$5" > /dev/null 2>&1 < /dev/null &'

@@ -19,7 +19,7 @@ from hosts.state import State
 from layout.release import Bundle, Check, GateLimits, Probe, Ready, ReleaseSpec, Target
 
 ENGINE = Path(__file__).with_name("docker.sh")
-GATE = GateLimits(window_s=0, min_requests=20, error_ratio=0.01, p95_ms=200, ready_s=1, keep_warm_s=600, canary=(5,), canary_s=0)
+GATE = GateLimits(window_s=0, min_requests=20, error_ratio=0.01, p95_ms=200, ready_s=1, keep_warm_s=60, canary=(5,), canary_s=0)
 BALANCERS = ("lb1", "lb2")
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from errors import CmctlError, Interrupted, RolledBack, Unreachable
-from hosts import steps, transaction
+from hosts import drift, steps, transaction
 from hosts.events import StepEvent, silent
 from hosts.rollback import rollback
 from hosts.transaction import apply
+from layout.release import Bundle
 from tests.hosts.fleet import Fleet
 
 
@@ -186,6 +187,16 @@ async def test_a_host_cut_off_in_the_middle_is_told_and_the_next_command_heals(f
     await apply(two, silent)
     assert fleet.live() == {two.release_id()}
     assert fleet.journals() == []
+
+
+async def test_what_serves_is_never_foreign_to_a_newer_release(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mending before a deploy judges by the release that has settled: the live slot's older images are left alone."""
+    monkeypatch.setattr(drift, "connect", fleet.connect)
+    await apply(fleet.spec("1"), silent)
+    before = fleet.engine("app1")
+    newer = fleet.spec("2", base="b")
+    await drift.mend(newer.model_copy(update={"bundles": {name: Bundle(files={}) for name in newer.bundles}}))
+    assert fleet.engine("app1") == before
 
 
 async def test_balancers_that_disagree_are_brought_together(fleet: Fleet) -> None:
