@@ -12,6 +12,9 @@ case "$*" in
       printf '%s\n' "$project" "${project##*-}" "${project%-*}" running > "$ENGINE/$name"
     done ;;
   *"config -q"*) ;;
+  "ps -aq --no-trunc"*) ls "$ENGINE" ;;
+  "inspect --format {{json .Name}}"*)
+    shift 3; for name; do printf '"/%s" "older" "older" {"io.cmctl.part":"%s"}\n' "$name" "$(sed -n 2p "$ENGINE/$name")"; done ;;
   "ps -aq"* | "ps -q"*)
     project=${4##*=}; for f in "$ENGINE"/*; do [ -f "$f" ] && [ "$(head -1 "$f")" = "$project" ] && basename "$f"; done; true ;;
   "ps -a"*)
