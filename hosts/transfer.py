@@ -91,13 +91,17 @@ class Names:
 
 
 async def _names(here: Connection, wanted: list[str]) -> dict[str, Names]:
-    text = await output(here, ["docker", "image", "inspect", "--format", NAMES, *wanted], what="looking at the images here")
+    done = await here.run(["docker", "image", "inspect", "--format", NAMES, *wanted])
     found = {}
-    for line in text.splitlines():
+    for line in done.stdout.splitlines():
         image, _, lists = line.partition(" ")
         tags, end = json.JSONDecoder().raw_decode(lists)
         sources = json.loads(lists[end:])
         found[image] = Names(tuple(tags or ()), tuple(one for one in sources or () if not one.startswith(f"{LOOPBACK}:")))
+    lost = [image for image in wanted if image not in found]
+    if lost:
+        why = done.stderr.strip() or "the hosts need it, and only this machine could give it"
+        raise CmctlError(f"image {', '.join(lost)} is not there, and not on this machine", why=why, hint="cmctl images")
     return found
 
 

@@ -344,7 +344,7 @@ def test_redis_down_hurts_nobody(cmctl: Driver) -> None:
 
 
 def test_missing_image_changes_nothing(cmctl: Driver) -> None:
-    """A release whose image is not on the host is refused before anything changes, and the text names the image."""
+    """A release whose image is nowhere is refused before anything changes, and the text names the image."""
     from errors import CmctlError
     from hosts import door
     from hosts.bundles import stored
@@ -356,8 +356,10 @@ def test_missing_image_changes_nothing(cmctl: Driver) -> None:
     import asyncio
 
     spec = asyncio.run(stored(connect(STACK, targets)["local"], before[0]))
-    broken = spec.model_copy(update={"images": spec.images | {"backend": "sha256:" + "0" * 64}})
-    with pytest.raises(CmctlError, match="image backend is not there"):
+    bundle, lost = spec.bundles["local"], "sha256:" + "0" * 64
+    files = {path: text.replace(spec.images["backend"], lost) for path, text in bundle.files.items()}
+    broken = spec.model_copy(update={"bundles": {"local": bundle.model_copy(update={"files": files})}})
+    with pytest.raises(CmctlError, match=f"image {lost} is not there"):
         door.apply_now(broken)
     assert live_release(cmctl) == before
 
