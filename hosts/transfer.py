@@ -93,7 +93,7 @@ class Names:
 async def _names(here: Connection, wanted: list[str]) -> dict[str, Names]:
     done = await here.run(["docker", "image", "inspect", "--format", NAMES, *wanted])
     found = {}
-    for line in done.stdout.splitlines():
+    for line in filter(str.strip, done.stdout.splitlines()):
         image, _, lists = line.partition(" ")
         tags, end = json.JSONDecoder().raw_decode(lists)
         sources = json.loads(lists[end:])
