@@ -136,7 +136,7 @@ def notes(lab: Lab) -> set[str]:
         show = "{{range .Config.Env}}{{println .}}{{end}}"
         script = f'docker ps -q --filter "name={STACK}-{slot}-backend" | xargs -r docker inspect --format "$1"'
         lines = lab.run(host, ["sh", "-c", script, "env", show]).out.splitlines()
-        found |= {line.partition("=")[2] for line in lines if line.startswith("RELEASE_NOTE=")} or {f"none on {host}"}
+        found |= {line.partition("=")[2] for line in lines if line.startswith("RELEASE_NOTE=")} or {"none"}
     return found
 
 
