@@ -8,10 +8,9 @@ import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-from hosts import certificates, checks, inspect, observe, operate, removal, rollback, transaction
+from hosts import certificates, inspect, observe, operate, removal, rollback, transaction
 from hosts.connection import Completed
 from hosts.events import Outcome, Report, silent
-from hosts.fleet import connect
 from hosts.inspect import Line, Wanted
 from hosts.observe import Observed
 from hosts.owner import Holder
@@ -35,10 +34,6 @@ def observe_now(stack: str, targets: dict[str, Target]) -> dict[str, Observed]:
 def drift_now(spec: ReleaseSpec) -> list[str]:
     """How the hosts differ from a release that should have settled; empty when they do not."""
     return _run(observe.drift(spec))
-
-
-def files_now(stack: str, targets: dict[str, Target]) -> dict[str, dict[str, str]]:
-    return _run(observe.files(stack, targets))
 
 
 def remove_now(stack: str, targets: dict[str, Target], network: str, *, keep_volumes: bool = False) -> Outcome:
@@ -78,11 +73,6 @@ def unlock_now(stack: str, targets: dict[str, Target]) -> list[str]:
 def settled_now(stack: str, targets: dict[str, Target]) -> ReleaseSpec | None:
     """The release that serves, as it was deployed; None where nothing has settled."""
     return _run(rollback.settled(stack, targets))
-
-
-def facts_now(name: str, target: Target) -> dict[str, str]:
-    """Engine version, memory, CPUs and system of one host."""
-    return _run(checks.address_facts(connect("facts", {name: target})[name]))
 
 
 def certificates_now(stack: str, targets: dict[str, Target]) -> dict[str, str]:

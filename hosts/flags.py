@@ -63,10 +63,5 @@ def traffic(flags: Iterable[str]) -> tuple[str, ...]:
     return tuple(flag for flag in flags if flag != live.MAINTENANCE and not flag.startswith(live.WITHOUT))
 
 
-def of(slot: Slot) -> tuple[str, ...]:
-    """The flags that mean a slot."""
-    return live.flags(slot)
-
-
 def slot(flags: Iterable[str]) -> Slot:
     return "green" if live.GREEN in flags else "blue"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,8 +14,6 @@ from errors import Unreachable
 from hosts.connection import Connection
 from hosts.local import LocalConnection
 from hosts.paths import Paths
-from hosts.ssh import SshConnection
-from hosts.ssh_errors import together
 from layout.release import Target
 
 Value = TypeVar("Value")
@@ -40,6 +38,8 @@ def _host(name: str, stack: str, target: Target) -> Host:
     paths = Paths(target.root, stack)
     if target.connection == "local":
         return Host(name, LocalConnection(name), paths, local_compose())
+    from hosts.ssh import SshConnection  # noqa: PLC0415 - 0.2 s that only hosts elsewhere need
+
     return Host(name, SshConnection(name, target), paths, ("docker", "compose"))
 
 
@@ -61,3 +61,19 @@ async def each(hosts: Mapping[str, Host], work: Callable[[Host], Awaitable[Value
     if failures:
         raise together(away) if len(away) == len(failures) else next(one for one in failures if not isinstance(one, Unreachable))
     return {name: result for name, result in zip(hosts, results, strict=True) if not isinstance(result, BaseException)}
+
+
+def together(errors: Sequence[Unreachable]) -> Unreachable:
+    """One error that tells all: a fleet's problems are mended in one go, not one after another."""
+    if len(errors) == 1:
+        return errors[0]
+    told = "\n".join(_indented(error) for error in errors)
+    pages = ", ".join(dict.fromkeys(error.read for error in errors if error.read))
+    return Unreachable(
+        f"{len(errors)} hosts cannot be used:\n{told}", hint="mend what is named above, then run the same command", read=pages
+    )
+
+
+def _indented(error: Unreachable) -> str:
+    first, *more = str(type(error)(error.what, why=error.why, hint=error.hint, read="")).splitlines()
+    return "\n".join([f"- {first}", *(f"  {line}" for line in more)])

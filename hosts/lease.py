@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from errors import CmctlError, Locked
+from hosts.connection import REPLACE
 from hosts.fleet import Host, each
 from hosts.owner import Holder, me
 
@@ -45,10 +46,6 @@ exec 9>"$1.lock"; flock -s -w 5 9 || exit 74
 [ "$(sed -n 3p "$1")" = "$2" ] || exit 76
 shift 2; "$@" 9>&-
 """
-# $1 path, $2 mode; the content comes by stdin
-WRITE = """
-umask 077; mkdir -p "$(dirname "$1")" && cat > "$1.new" && chmod "$2" "$1.new" && sync "$1.new" && mv "$1.new" "$1" && sync "$(dirname "$1")"
-"""
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class Lease:
 
     async def write(self, host: Host, path: str, data: bytes, mode: int = 0o600) -> None:
         """Replace `path` whole, fenced. A full disk leaves the old content."""
-        await self.run(host, "sh", "-c", WRITE, "write", path, f"{mode:o}", what=f"writing {path.rpartition('/')[2]}", stdin=data)
+        await self.run(host, "sh", "-c", REPLACE, "write", path, f"{mode:o}", what=f"writing {path.rpartition('/')[2]}", stdin=data)
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import asyncssh
 
 from errors import CmctlError, Unreachable
-from hosts.connection import Completed
+from hosts.connection import REPLACE, Completed
 from hosts.ssh_errors import Lost, NoAnswer, NoSudo
 from hosts.ssh_link import ATTEMPTS, Link, link
 from layout.release import Target
@@ -42,11 +42,6 @@ exec timeout -s KILL "$limit" "$@"
 """
 # $1 process group, or a process that has not become one yet
 END = 'kill -s KILL -- "-$1" 2>/dev/null || kill -s KILL "$1"'
-# $1 path, $2 mode: stdin beside it, then renamed; folder and file are on the disk when it ends
-WRITE = """
-folder=$(dirname "$1"); mkdir -p "$folder" && new=$(mktemp "$folder/.${1##*/}.XXXXXX") || exit 1
-cat > "$new" && chmod "$2" "$new" && sync "$new" && mv -fT "$new" "$1" && sync "$folder" || { rm -f "$new"; exit 1; }
-"""
 READ = f'[ -e "$1" ] || exit {NOT_THERE}; cat "$1"'
 STARTED = re.compile(rb"^cmctl-run (\d+)\n", re.MULTILINE)
 NO_PROGRAM = "timeout: failed to run command"
@@ -84,7 +79,7 @@ class SshConnection:
         return self._completed(argv[0], process.returncode, out, err)
 
     async def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
-        argv = ["sh", "-c", WRITE, "write", path, f"{mode:o}"]
+        argv = ["sh", "-c", REPLACE, "write", path, f"{mode:o}"]
         done = await repeated(lambda: self.run(argv, stdin=data))
         if done.code:
             raise CmctlError(f"{path} cannot be written on {self.name}", why=done.stderr.strip())

@@ -52,22 +52,6 @@ class Lost(SshError):
     """The connection ended while a program ran: how far it came is not known."""
 
 
-def together(errors: Sequence[Unreachable]) -> Unreachable:
-    """One error that tells all: a fleet's problems are mended in one go, not one after another."""
-    if len(errors) == 1:
-        return errors[0]
-    told = "\n".join(_indented(error) for error in errors)
-    pages = ", ".join(dict.fromkeys(error.read for error in errors if error.read))
-    return Unreachable(
-        f"{len(errors)} hosts cannot be used:\n{told}", hint="mend what is named above, then run the same command", read=pages
-    )
-
-
-def _indented(error: Unreachable) -> str:
-    first, *more = str(type(error)(error.what, why=error.why, hint=error.hint, read="")).splitlines()
-    return "\n".join([f"- {first}", *(f"  {line}" for line in more)])
-
-
 def told(error: Exception, name: str, login: Login, where: str, tried: Sequence[str], limit_s: float) -> Unreachable:
     """What went wrong while a connection was set up, as a person should read it."""
     if isinstance(error, asyncssh.PermissionDenied):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from errors import CmctlError
-from hosts import bundles, checks, containers, detached, flags, transfer
+from hosts import bundles, checks, containers, detached, flags
 from hosts import watch as watching
 from hosts.connection import output
 from hosts.events import StepEvent
@@ -37,6 +37,8 @@ async def check(run: Run) -> str:
 
 async def images(run: Run) -> str:
     """Every host has the images that its containers run; what is missing comes from a registry or from this machine."""
+    from hosts import transfer  # noqa: PLC0415 - brings the SSH client, which a reader of hosts does not need
+
     wanted = {name: bundles.images(bundle) for name, bundle in run.spec.bundles.items()}
     sent = await transfer.images(run.hosts, wanted, lambda text: run.report(StepEvent("images", 0, 0, "note", text)))
     some = {name: one for name, one in sent.items() if one.layers}
@@ -79,7 +81,7 @@ async def _base(run: Run, host: Host) -> list[str]:
     await containers.ensure_network(host, run.spec.network["name"], run.spec.network["subnet"])
     # A balancer that is new to the fleet must not send anybody to the idle slot.
     known = run.former[host.name] is not None or run.first or host.name not in run.spec.balancers
-    await flags.write(host, run.lease, run.before[host.name] if known else flags.of(run.live))
+    await flags.write(host, run.lease, run.before[host.name] if known else live.flags(run.live))
     await host.connection.run(["mkdir", "-p", host.paths.acme])
     before = {one.name for one in await containers.listed(host, run.spec.stack) if one.state == "running"}
     changed = await bundles.place_base(host, run.lease, run.release)

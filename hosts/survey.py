@@ -10,6 +10,7 @@ from hosts import state as states
 from hosts.fleet import Host, each
 from hosts.run import expected
 from hosts.state import Journal, State
+from layout import live as live_flags
 from layout.model import Slot
 from layout.release import ReleaseSpec
 
@@ -58,7 +59,7 @@ async def unchanged(hosts: Mapping[str, Host], seen: Mapping[str, Seen], spec: R
         state = one.state
         if first is None or state is None or one.journal or state.release != release or state.flags != spec.flags:
             return None
-        wanted = flags.of(first.live) if spec.slotted else spec.flags
+        wanted = live_flags.flags(first.live) if spec.slotted else spec.flags
         if state.live != first.live or (name in (spec.balancers or seen) and one.flags != tuple(sorted(wanted))):
             return None
         if not expected(spec, name, first) <= one.running or await bundles.differing(hosts[name], spec, first.live):

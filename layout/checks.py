@@ -144,8 +144,3 @@ def _routes(layout: Layout) -> list[str]:
     placed = {one.service for one in layout.instances}
     missing = sorted({route.service for route in layout.platform.routes} - placed)
     return [f"routes lead to {', '.join(missing)}, which phase {layout.phase.number} does not place"] if missing else []
-
-
-def declared_ports(layouts: Iterable[Layout]) -> set[tuple[str, int]]:
-    """Every (address, port) that a deploy opens on the hosts."""
-    return {(opened.address, opened.port) for layout in layouts for one in layout.everything for opened in one.published}

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from loadtests import merge, verdict
 from loadtests.plan import Probe
-from loadtests.result import Machine, Measured, Value, Verdict
+from loadtests.result import Concluded, Machine, Measured, Value, Verdict
 from phases.model import Slo
 
 # A whole interval below this is a slower build; a whole one above that is as good.
@@ -49,7 +48,7 @@ class Pair(Value):
         return self.head_rps / self.base_rps - 1
 
 
-class Compared(Value):
+class Compared(Concluded):
     """`change` of the requests answered per second, as a share of base's, with its 95 % interval."""
 
     run: str
@@ -57,8 +56,6 @@ class Compared(Value):
     base: str
     head: str
     machine: Machine
-    verdict: Verdict
-    reasons: tuple[str, ...]
     change: float | None
     low: float | None
     high: float | None
@@ -68,15 +65,6 @@ class Compared(Value):
     head_failed: int
     requests: int
     pairs: tuple[Pair, ...]
-    interrupted: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        return 130 if self.interrupted else self.verdict.exit_code
-
-    def document(self) -> dict[str, Any]:
-        """The JSON form of schema `cmctl/loadtest-compare/1`."""
-        return {"exit_code": self.exit_code, **self.model_dump(mode="json")}
 
 
 @dataclass

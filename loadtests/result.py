@@ -142,6 +142,22 @@ class Machine(Value):
     fingerprint: str
 
 
+class Concluded(Value):
+    """What every longer test ends with: its verdict with the reasons, and whether Ctrl-C ended it."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        return 130 if self.interrupted else self.verdict.exit_code
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form of the test's own schema."""
+        return {"exit_code": self.exit_code, **self.model_dump(mode="json")}
+
+
 class Result(Value):
     """A finished load test."""
 

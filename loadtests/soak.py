@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from scipy import stats
 
 from loadtests import merge, verdict
 from loadtests.plan import Probe
-from loadtests.result import Judgement, Machine, Measured, Value, Verdict
+from loadtests.result import Concluded, Judgement, Machine, Measured, Value, Verdict
 from phases.model import Slo
 
 SCHEMA = "cmctl/loadtest-soak/1"
@@ -47,7 +46,7 @@ class Trend(Value):
     matters: bool
 
 
-class Soaked(Value):
+class Soaked(Concluded):
     """A finished soak. `judgement` is of all windows together, `verdict` takes trends into account."""
 
     run: str
@@ -56,23 +55,12 @@ class Soaked(Value):
     version: str
     machine: Machine
     rate: float
-    verdict: Verdict
-    reasons: tuple[str, ...]
     judgement: Judgement | None
     p95_ms: tuple[float | None, ...]
     trends: tuple[Trend, ...]
     seconds: float
     requests: int
     failed: int
-    interrupted: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        return 130 if self.interrupted else self.verdict.exit_code
-
-    def document(self) -> dict[str, Any]:
-        """The JSON form of schema `cmctl/loadtest-soak/1`."""
-        return {"exit_code": self.exit_code, **self.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)

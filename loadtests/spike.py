@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from loadtests import verdict
 from loadtests.plan import Probe
-from loadtests.result import Judgement, Machine, Measured, Value, Verdict
+from loadtests.result import Concluded, Judgement, Machine, Measured, Verdict
 from phases.model import Slo
 
 SCHEMA = "cmctl/loadtest-spike/1"
@@ -34,7 +33,7 @@ class Shape:
         )
 
 
-class Spiked(Value):
+class Spiked(Concluded):
     """A finished spike. `recovery_s` is until one user was served about as before; None when nobody had to wait for it."""
 
     run: str
@@ -44,21 +43,10 @@ class Spiked(Value):
     machine: Machine
     usual: float
     burst: float
-    verdict: Verdict
-    reasons: tuple[str, ...]
     recovery_s: float | None
     before: Judgement | None
     after: Judgement | None
     steps: tuple[Measured, ...]
-    interrupted: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        return 130 if self.interrupted else self.verdict.exit_code
-
-    def document(self) -> dict[str, Any]:
-        """The JSON form of schema `cmctl/loadtest-spike/1`."""
-        return {"exit_code": self.exit_code, **self.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hosts.connection import REPLACE
 from layout.machine import Machine
 
 SUPPORTED = {"debian": ("12",), "ubuntu": ("22.04", "24.04")}
-# $1 path, $2 mode: stdin beside it, then renamed, so that nobody ever reads half a file
-WRITE = """
-folder=$(dirname "$1"); mkdir -p "$folder" && new=$(mktemp "$folder/.${1##*/}.XXXXXX") || exit 1
-cat > "$new" && chmod "$2" "$new" && sync "$new" && mv -fT "$new" "$1" && sync "$folder" || { rm -f "$new"; exit 1; }
-"""
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ class Item(Protocol):
 
 
 def write(what: str, path: str, text: str, mode: str = "644", *, risky: bool = False) -> Step:
-    return Step(what, ("sh", "-c", WRITE, "write", path, mode), text.encode(), risky=risky)
+    return Step(what, ("sh", "-c", REPLACE, "write", path, mode), text.encode(), risky=risky)
 
 
 def script(what: str, text: str, *words: str, long: bool = False, risky: bool = False) -> Step:

@@ -89,7 +89,11 @@ def test_connections_count_both_slots() -> None:
 def test_declared_ports_are_few() -> None:
     """A local phase 2 opens the edge's two ports and Prometheus, all on loopback."""
     layouts = (placed(), place(LOADED.platform, LOADED.phase(2), LOCAL, "edge"))
-    assert checks.declared_ports(layouts) == {("127.0.0.1", 8080), ("127.0.0.1", 8443), ("127.0.0.1", 9090)}
+    assert {(port.address, port.port) for layout in layouts for one in layout.everything for port in one.published} == {
+        ("127.0.0.1", 8080),
+        ("127.0.0.1", 8443),
+        ("127.0.0.1", 9090),
+    }
 
 
 def test_unknown_layer() -> None:

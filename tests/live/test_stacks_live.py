@@ -8,33 +8,28 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pulumi
 import pytest
 
 from environments import load as environments
-from environments.model import Atlas, Cloudflare, Environment, Providers
+from environments.model import Atlas, Cloudflare, Providers
 from errors import BadInput, CmctlError, GateRefused, Interrupted, Locked, RolledBack
 from phases import load as platforms
 from stacks import compose_phase, data, edge, engine, workspace
 from stacks.engine import Request
 from stacks.events import Began, Event, Progress, Said
 from stacks.resources import Password
+from tests.live.engine_lab import LIMIT_S, PASSPHRASE, ROOT, Lab, process, until
 from tests.stacks.specs import CANARY, STACK, spec
 from tools import toolchain
 
 # The SDK's language server leaves an event loop open when an update fails.
 pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
-
-ROOT = Path(__file__).parent.parent.parent
-LIMIT_S = 30
-PASSPHRASE = "passphrase-canary-90ab"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,69 +55,9 @@ def cli() -> Path:
     return toolchain.pulumi(print)
 
 
-class Lab:
-    """A home, a state, a PULUMI_HOME and a folder of pretended hosts of one test."""
-
-    def __init__(self, folder: Path, cli: Path, environment: Environment) -> None:
-        self.folder, self.door = folder, folder / "door"
-        self.door.mkdir()
-        made = workspace.settings(environment, folder / "home", folder / "cache", cli, PASSPHRASE, f"file://{folder}/state")
-        own = {**made.environment, "CMCTL_DOOR": "tests.stacks.folder_door:door", "FOLDER_DOOR": str(self.door)}
-        self.settings = workspace.Settings(**{**vars(made), "environment": own})
-        self.events: list[Event] = []
-
-    def request(self, stack: str = STACK, **changes: Any) -> Request:
-        return Request(stack, compose_phase.program(spec(**changes)), self.settings)
-
-    def up(self, **changes: Any) -> engine.Result:
-        return engine.up(self.request(**changes), self.events.append)
-
-    def preview(self, **changes: Any) -> engine.Plan:
-        return engine.preview(self.request(**changes), self.events.append)
-
-    @property
-    def log(self) -> list[str]:
-        return (self.door / "log").read_text().splitlines()
-
-    def checkpoint(self) -> Any:
-        (path,) = (self.folder / "state").rglob(f"stacks/*/{STACK}.json")
-        return json.loads(path.read_text())["checkpoint"]["latest"]
-
-    def locks(self) -> list[Path]:
-        return [path for path in (self.folder / "state").rglob("locks/**/*.json") if path.is_file()]
-
-
 @pytest.fixture
 def lab(tmp_path: Path, cli: Path) -> Lab:
     return Lab(tmp_path, cli, environments.load("local"))
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    limit = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < limit, f"within {LIMIT_S} s not seen: {what}"
-        time.sleep(0.02)
-
-
-CHILD = """
-import sys
-from pathlib import PosixPath
-from errors import CmctlError
-from stacks import compose_phase, engine, workspace
-from tests.stacks.specs import STACK, spec
-settings = workspace.Settings(**SETTINGS)
-try:
-    engine.OPERATION(engine.Request(STACK, compose_phase.program(spec(version="VERSION")), settings))
-except CmctlError as error:
-    print(error)
-    sys.exit(error.exit_code)
-"""
-
-
-def process(lab: Lab, operation: str, version: str) -> subprocess.Popen[str]:
-    """One engine operation in a process of its own."""
-    code = CHILD.replace("SETTINGS", repr(vars(lab.settings))).replace("OPERATION", operation).replace("VERSION", version)
-    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 @pytest.fixture
