@@ -2,10 +2,11 @@ ARG BASE
 ARG TOOLS
 FROM ${TOOLS} AS tools
 FROM ${BASE}
-COPY --from=tools /bin/wget /usr/local/bin/wget
+# Into the root folder: in any other, the folder's own time, that of the build, would be part of the layer.
+COPY --from=tools /bin/wget /wget
 ADD lib.tar /
 ADD app.tar /
-ENV PYTHONPATH=/srv/lib:/srv PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=${PATH}:/ PYTHONPATH=/srv/lib:/srv PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /srv
 USER 10001:10001
 ENTRYPOINT []
