@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hosts import bundles, containers, detached, flags, warm
+from hosts import bundles, containers, detached, flags, handover, warm
 from hosts import state as states
 from hosts.fleet import Host, each
 from hosts.lease import Lease
@@ -83,8 +83,8 @@ async def restore_base(host: Host, lease: Lease, release: str) -> None:
     """Bring the base part of a kept release back: files, containers, and a reload of what reads its files only once."""
     await bundles.place_base(host, lease, release)
     spec = await bundles.stored(host, release)
-    if "base/compose.yaml" in spec.bundles[host.name].files:
-        await containers.up(host, lease, f"{host.paths.stack}-base", f"{host.paths.base}/compose.yaml")
+    said = await handover.up(host, lease, spec) if "base/compose.yaml" in spec.bundles[host.name].files else ""
+    fresh = spec.reliefs[host.name].stands_for if said else ""
     for one in spec.ready:
-        if one.host == host.name and one.reload:
+        if one.host == host.name and one.reload and one.container != fresh:
             await containers.inside(host, one.container, one.reload)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hosts import containers, detached
+from hosts import containers, detached, handover
 from hosts import lease as leases
 from hosts.events import Outcome
 from hosts.fleet import Host, connect, each
@@ -19,6 +19,7 @@ async def remove(stack: str, targets: dict[str, Target], network: str, *, keep_v
     hosts = connect(stack, targets)
 
     async def one(host: Host) -> None:
+        await handover.remove(host, lease, stack)
         for part in (*SLOTS, "base"):
             await containers.down(host, lease, f"{stack}-{part}", volumes=part == "base" and not keep_volumes)
         await host.connection.run(["sh", "-c", NETWORK, "network", network])

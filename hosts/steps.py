@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from errors import CmctlError
-from hosts import bundles, checks, containers, detached, flags
+from hosts import bundles, checks, containers, detached, flags, handover
 from hosts import watch as watching
 from hosts.connection import output
 from hosts.events import StepEvent
@@ -73,11 +73,13 @@ async def base(run: Run) -> str:
     """The containers that are never in a slot: only what differs is touched; configuration alone is a reload."""
     changed = await each(run.hosts, lambda host: _base(run, host))
     await base_ready(run)
-    files = sorted({path for paths in changed.values() for path in paths})
-    return f"changed: {', '.join(files)}" if files else "as declared"
+    files = sorted({path for paths, _ in changed.values() for path in paths})
+    handed = [said for _, said in changed.values() if said]
+    return "; ".join([f"changed: {', '.join(files)}" if files else "as declared", *handed])
 
 
-async def _base(run: Run, host: Host) -> list[str]:
+async def _base(run: Run, host: Host) -> tuple[list[str], str]:
+    """The files that changed, and what happened to the balancer's entrance."""
     await containers.ensure_network(host, run.spec.network["name"], run.spec.network["subnet"])
     # A balancer that is new to the fleet must not send anybody to the idle slot.
     known = run.former[host.name] is not None or run.first or host.name not in run.spec.balancers
@@ -85,10 +87,10 @@ async def _base(run: Run, host: Host) -> list[str]:
     await host.connection.run(["mkdir", "-p", host.paths.acme])
     before = {one.name for one in await containers.listed(host, run.spec.stack) if one.state == "running"}
     changed = await bundles.place_base(host, run.lease, run.release)
-    if "base/compose.yaml" in run.spec.bundles[host.name].files:
-        await containers.up(host, run.lease, f"{run.spec.stack}-base", f"{host.paths.base}/compose.yaml")
-    await reload(run.spec.ready, host, changed, before)
-    return changed
+    said = await handover.up(host, run.lease, run.spec) if "base/compose.yaml" in run.spec.bundles[host.name].files else ""
+    fresh = {run.spec.reliefs[host.name].stands_for} if said else set()
+    await reload(run.spec.ready, host, changed, before - fresh)
+    return changed, said
 
 
 async def reload(ready: tuple[Ready, ...], host: Host, changed: list[str], before: set[str]) -> None:

@@ -1,8 +1,8 @@
 """Fixed container addresses and host ports, so that no configuration changes when a container is made anew.
 
 Every host has the environment's network for its own containers. A block of 64 addresses in it belongs to each phase; the
-first ten of phase 0's block belong to the data and edge layers. In a block the fixed containers come first, then 24
-addresses for each slot. A container that other hosts call has a port on its host too, another one for each phase and slot.
+first ten of phase 0's block belong to the data and edge layers, the last of the ten in every block to the relief of its
+load balancer. In a block the fixed containers come next, then 24 addresses for each slot. A container that other hosts call has a port on its host too, another one for each phase and slot.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ SLOT_START = {"blue": 16, "green": 40}
 SLOT_SIZE = 24
 SLOT_PORTS = {"blue": 20000, "green": 21000}
 FIXED_PORTS = 22000
+RELIEF, RELIEF_PORTS = 9, 23000
 
 
 def shared(environment: Environment, name: str) -> str:
@@ -28,6 +29,11 @@ def shared(environment: Environment, name: str) -> str:
 
 def fixed(environment: Environment, phase: int, name: str) -> str:
     return _nth(environment, phase * BLOCK + FIXED_START + FIXED.index(name))
+
+
+def relief(environment: Environment, phase: int) -> str:
+    """Address of the container that stands in for a phase's load balancer while that is made anew."""
+    return _nth(environment, phase * BLOCK + RELIEF)
 
 
 def slotted(environment: Environment, phase: int, slot: Slot, position: int) -> str:
@@ -44,6 +50,11 @@ def slotted(environment: Environment, phase: int, slot: Slot, position: int) -> 
 def fixed_port(phase: int, name: str) -> int:
     """The port that a fixed container has on its host for callers on other hosts."""
     return FIXED_PORTS + phase * 100 + FIXED.index(name)
+
+
+def relief_port(phase: int, position: int) -> int:
+    """The port on the host's loopback by which the engine lets requests through to a relief."""
+    return RELIEF_PORTS + phase * 100 + position
 
 
 def slot_port(phase: int, slot: Slot, position: int) -> int:

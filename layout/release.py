@@ -90,6 +90,28 @@ class Probe(Part):
     name: str
 
 
+class Entrance(Part):
+    """A port that a load balancer has on its host: requests to `address`:`port` reach port `inside` of its container."""
+
+    address: str
+    port: int
+    inside: int
+
+
+class Relief(Part):
+    """What stands in for a host's load balancer or edge while that is made anew (`base/relief.yaml`): its container and its address.
+
+    `stands_for`: the balancer's own container. `entrances`: its ports on the host; none where only the edge beside it calls it.
+    `drain_s`: after so long a busy keep-alive connection has been ended politely.
+    """
+
+    container: str
+    stands_for: str
+    address: str
+    entrances: tuple[Entrance, ...]
+    drain_s: int
+
+
 class GateLimits(Part):
     """What the gate of a release asks for. `canary`: shares in per cent that the new version gets first, each for `canary_s`."""
 
@@ -109,6 +131,7 @@ class ReleaseSpec(Part):
     `images`: catalogue name → reference the engine understands (repository@digest, or the id of a local image).
     `balancers`: hosts whose `live/` folder holds the flag. Layers without slots (data, edge) have none.
     `flags`: for a layer without slots, files that stand in `live/`, e.g. {"phase2": ""} at the local edge.
+    `reliefs`: host → what keeps its entrance open while its load balancer is made anew; none where the entrance is not public.
     `network`: name and subnet of the containers' network on each host.
     """
 
@@ -125,18 +148,19 @@ class ReleaseSpec(Part):
     commands: tuple[Command, ...] = ()
     probes: tuple[Probe, ...] = ()
     gate: GateLimits
+    reliefs: dict[str, Relief] = {}
 
     @property
     def slotted(self) -> bool:
         return bool(self.balancers)
 
     def release_id(self) -> str:
-        """`<version>-<12 hex>`; the hex digits are the hash of all inputs but how hosts are reached and the certificate.
+        """`<version>-<12 hex>`; the hex digits are the hash of all inputs but how hosts are reached and worked on, and the certificate.
 
         Same input, same id. A certificate is renewed while a release stands: it makes no other version of it.
         """
         lasting = {host: {"secret_files": {CERTIFICATE}} for host in self.bundles}
-        content = self.model_dump(mode="json", exclude={"hosts": True, "gate": True, "bundles": lasting})
+        content = self.model_dump(mode="json", exclude={"hosts": True, "gate": True, "reliefs": True, "bundles": lasting})
         return f"{self.version}-{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]}"
 
     def certified(self, pairs: Mapping[str, str]) -> ReleaseSpec:

@@ -10,7 +10,7 @@ from typing import Literal
 from environments.certificates import Certificate
 from layout.model import Fixed, Layout
 from layout.release import CERTIFICATE
-from templates import compose, nginx, prometheus, redis
+from templates import compose, nginx, prometheus, redis, relief
 from templates import secrets as secret_values
 from templates.compose import APP_USER, NOBODY, REDIS_USER, Service, hardened, health, mounts, secret
 
@@ -58,6 +58,8 @@ class Base:
         for one in layout.fixed:
             if one.host == host:
                 self.services[one.name] = self._add(one) | health(*(part.replace("$", "$$") for part in ready_command(one)), start_s=5)
+                if one.image == "nginx":
+                    self.files |= relief.document(layout, one, self.services[one.name])
 
     def _add(self, one: Fixed) -> Service:
         makers = {

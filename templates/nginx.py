@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from layout import fixed, live, roles
+from layout import addresses, fixed, live, roles
 from layout.fixed import HTTP, HTTPS
 from layout.live import CANARY_SHARES
-from layout.model import SLOTS, Fixed, Layout
+from layout.model import SLOTS, Layout
 from layout.release import CERTIFICATE
-from phases.model import Balancer, Route
+from phases.model import Balancer, Phase, Route
 from templates import engine, names
 
 TLS_FOLDER, ACME_FOLDER = "/run/cmctl/tls", "/etc/cmctl/acme"
 STATUS_PORT = 8081
 PROBE_PORT = 8082
 EDGE_FAIL_TIMEOUT_S = 3
+# A TLS handshake twice a minute is no burden; a balancer that is made anew waits that long for busy clients to leave it.
+KEEPALIVE_S = 30
 RETRY_AFTER_S = 60
 # nginx' version as numbers. The oldest that is supported, Debian 12's: newer ones take its directives too, with a warning.
 Version = tuple[int, ...]
@@ -85,8 +87,7 @@ def balancer(layout: Layout, host: str, version: Version) -> str:
 
 def edge(layout: Layout, host: str, version: Version) -> str:
     """nginx.conf of the local edge on `host`, which stands where Cloudflare stands: TLS, client addresses, and which phase is live."""
-    origins = [Upstream(f"phase{phase.number}", _origin(fixed.balancers(phase, layout.environment), host)) for phase in layout.phases]
-    several = any(len(one.servers) > 1 for one in origins)
+    origins = [Upstream(f"phase{phase.number}", _origin(layout, phase, host)) for phase in layout.phases]
     declared = [str(network) for network in layout.environment.trusted_proxies]
     # Connections to a published port may reach the container from its network's first address.
     trusted = [*declared, str(layout.environment.network[1])] if declared else []
@@ -94,27 +95,29 @@ def edge(layout: Layout, host: str, version: Version) -> str:
         "edge.conf.j2",
         **_shared(layout, trusted, version),
         origins=origins,
-        several=several,
+        tries=max(len(one.servers) for one in origins),
         own_authority=layout.environment.tls.origin == "generated",
     )
 
 
-def _origin(balancers: tuple[Fixed, ...], host: str) -> tuple[str, ...]:
-    """The servers of a phase. Of several, the one on this host first; the others take over while it is dead."""
-    if len(balancers) == 1:
-        return (f"{balancers[0].seen_from(host)} max_fails=0",)
-    nearest = [one for one in balancers if one.host == host] or list(balancers)
-    others = [one for one in balancers if one not in nearest]
-    watched = f"max_fails=1 fail_timeout={EDGE_FAIL_TIMEOUT_S}s"
-    return (*(f"{one.seen_from(host)} {watched}" for one in nearest), *(f"{one.seen_from(host)} {watched} backup" for one in others))
+def _origin(layout: Layout, phase: Phase, host: str) -> tuple[str, ...]:
+    """The servers of a phase: the balancer on this host first, its relief after it; other hosts' take over while it is dead."""
+    balancers = fixed.balancers(phase, layout.environment)
+    nearest = [one for one in balancers if one.host == host]
+    watched = f"max_fails=1 fail_timeout={EDGE_FAIL_TIMEOUT_S}s" if len(balancers) > 1 else "max_fails=0"
+    stand_in = [f"{addresses.relief(layout.environment, phase.number)}:{HTTPS} {watched} backup"] if nearest else []
+    first = [f"{one.seen_from(host)} {watched}" for one in nearest or balancers]
+    others = [f"{one.seen_from(host)} {watched} backup" for one in balancers if one not in nearest] if nearest else []
+    return (*first, *stand_in, *others)
 
 
 def _behind(layout: Layout, host: str) -> list[str]:
-    """Who may tell a balancer on `host` what a client's address is: the local edges, or the declared proxies."""
+    """Who may tell a balancer on `host` what a client's address is: the local edges with their relief, or the declared proxies."""
     environment = layout.environment
     found = fixed.edges(environment)
     if found:
-        return [one.address if one.host == host else roles.inside(environment, one.host) for one in found]
+        own = [address for one in found if one.host == host for address in (one.address, addresses.relief(environment, 0))]
+        return [*own, *(roles.inside(environment, one.host) for one in found if one.host != host)]
     declared = [str(network) for network in environment.trusted_proxies]
     return [*declared, str(environment.network[1])] if declared else []
 
@@ -131,6 +134,7 @@ def _shared(layout: Layout, trusted: list[str], version: Version) -> dict[str, o
         "listen_http2": "" if version >= HTTP2_DIRECTIVE else " http2",
         "http2": "http2 on;" if version >= HTTP2_DIRECTIVE else "",
         "network": str(layout.environment.network),
+        "keepalive_s": KEEPALIVE_S,
         "headers": _headers(layout),
     }  # fmt: skip
 

@@ -13,6 +13,7 @@ from layout.model import SLOTS, Fixed, Instance, Layout
 from layout.release import Check, Command, GateLimits, Login, Probe, Ready, ReleaseSpec, Target
 from templates import base, names
 from templates.nginx import OLDEST, PROBE_PORT, Version
+from templates.relief import reliefs
 from templates.render import bundles
 
 
@@ -37,6 +38,7 @@ def spec(
         commands=_commands(layout),
         probes=tuple(probe for balancer in balancers for probe in _probes(layout, balancer)),
         gate=GateLimits(**layout.phase.gate.model_dump()),
+        reliefs=reliefs(layout),
     )
 
 

@@ -45,7 +45,7 @@ class FleetDriver(Driver):
             facts["services"]["backend"]["environment"] |= {"RELEASE_NOTE": note, **faults}
 
         self.platform(change)
-        with _environment(self.variables):
+        with environment(self.variables):
             found = prepare(Wish("codementee", 2, self.name), lambda _: None).specs["phase2"]
         self.plain()
         gate = found.gate.model_copy(update={"window_s": 1, "canary_s": 2, "ready_s": 120})
@@ -102,7 +102,7 @@ class Controller:
         return Answer(self.process.returncode, out, err, time.monotonic() - self.begun)
 
 
-class _environment:  # noqa: N801 - used as a function
+class environment:  # noqa: N801 - used as a function
     """Variables for a block of code in this process."""
 
     def __init__(self, variables: dict[str, str]) -> None:

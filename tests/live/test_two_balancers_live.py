@@ -94,7 +94,7 @@ def test_a_release_switches_both(cmctl: Twins, lab: Lab) -> None:
     for host in ("lb1", "lb2"):
         with cmctl.at(host) as after:
             time.sleep(2)
-        assert set(after.tally.versions) == {"1.1.0"}, host
+        assert set(after.tally.versions) - {""} == {"1.1.0"}, host
 
 
 def test_one_dies(cmctl: Twins, lab: Lab) -> None:

@@ -86,7 +86,7 @@ def test_the_nearest_balancer_comes_first() -> None:
         servers = re.findall(r"server (\S+) (.*);", block[: block.index("}")])
         assert servers[0][0].startswith("10.89.16.")
         assert "backup" not in servers[0][1]
-        assert servers[1] == (f"{other}:22200", "max_fails=1 fail_timeout=3s backup")
+        assert servers[-1] == (f"{other}:22200", "max_fails=1 fail_timeout=3s backup")
 
 
 def test_every_host_shows_its_figures() -> None:
