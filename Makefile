@@ -6,7 +6,7 @@ export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 
 # What CI runs; the other suites take longer than its time and have verbs of their own.
 LIVE := local refusals stacks images generator toolchain gateway
-HOSTS := app ssh lab lab_accidents bootstrap drift fleet_lab balancer handover two_balancers cert acme doctor
+HOSTS := app ssh lab lab_accidents bootstrap drift fleet_lab balancer operations two_balancers cert acme doctor
 
 .PHONY: help demo test check fast live live-all live-hosts live-load live-fleet live-cluster properties bench bench-switch bench-capacity bench-transfer golden clean setup bench-fleet
 

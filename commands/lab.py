@@ -111,6 +111,14 @@ def boot(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
 
 
 @faults.command()
+def exchange(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
+    """Put another machine in a host's place: an empty disk, the same address, a key of its own."""
+    lab = _lab(name)
+    lab.exchange(host)
+    _tell(lab, host, as_json=as_json)
+
+
+@faults.command()
 def fill(
     host: Host,
     name: Name = "lab",

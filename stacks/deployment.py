@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -209,7 +210,10 @@ def rendered(wish: Wish, out: Path) -> dict[str, int]:
 
 def observed(found: Facts, layers: Iterable[str]) -> dict[str, dict[str, Observed]]:
     """Layer → host → what really runs there."""
-    return {layer: door.observe_now(found.stack(layer), targets(found, layer)) for layer in layers}
+    wanted = list(layers)
+    with ThreadPoolExecutor() as pool:
+        seen = pool.map(lambda layer: door.observe_now(found.stack(layer), targets(found, layer)), wanted)
+        return dict(zip(wanted, seen, strict=True))
 
 
 def targets(found: Facts, layer: str) -> dict[str, Target]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -82,15 +83,19 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
     deployment = prepare(wish, report)
     found = deployment.facts
     run = operations.settings(found, report)
-    plans = {one.layer: one.plan for one in operations.plan(deployment, run, _quiet, refresh=refresh)}
-    refreshed = set(plans) if refresh else {layer for layer, plan in plans.items() if plan.empty and _drift(deployment, layer)}
+    with ThreadPoolExecutor() as meanwhile:
+        # The hosts answer while the engine plans.
+        drifts = {layer: meanwhile.submit(_drift, deployment, layer) for layer in found.layers}
+        asked = meanwhile.submit(live_phase, found)
+        plans = {one.layer: one.plan for one in operations.plan(deployment, run, _quiet, refresh=refresh)}
+        refreshed = set(plans) if refresh else {layer for layer, plan in plans.items() if plan.empty and drifts[layer].result()}
+        live = asked.result()
     for layer in refreshed if not refresh else ():
         # The state says "same", the hosts say otherwise.
         plans |= {one.layer: one.plan for one in operations.plan(deployment, run, _quiet, refresh=True, only=layer)}
     changed = tuple(layer for layer, plan in plans.items() if not plan.empty)
     if changed:
         preflight.check(found)
-    live = live_phase(found)
     entries = history.read(homes.home(), wish.platform, wish.environment)
     return Look(
         deployment, run, plans, live, price.change(found.loaded, live, found.phase.number, found.environment),
@@ -157,8 +162,7 @@ def in_cluster(platform: str, phase: int | None, environment: str) -> bool:
 
 def _done(found: Facts, changed: set[str], seconds: float, heard: _Heard, outcome: Outcome | None = None) -> Done:
     layers, former = _kept(found, changed) if found.in_cluster else ([], "")
-    for layer in found.layers if not found.in_cluster else ():
-        seen = observed(found, [layer])[layer]
+    for layer, seen in observed(found, found.layers if not found.in_cluster else ()).items():
         state = next((one.state for one in seen.values() if one.state), None)
         slotted = layer.startswith("phase")
         layers.append(LayerDone(layer, layer in changed, state.release if state else "", state.live if state and slotted else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -101,6 +102,12 @@ class Lab:
             switch.silence(wanted, gone)
             power.off(gone, place(gone))
             switch.unplug(wanted, gone)
+
+    def exchange(self, host: int | str) -> None:
+        """Another machine at the same address: an empty disk and a key of its own."""
+        self.kill(host)
+        shutil.rmtree(place(self.plan().host(host)).folder, ignore_errors=True)
+        self.boot(host)
 
     def cut(self, host: int | str, what: str = "whole") -> None:
         """Drop a host's packets both ways: `whole`; `ssh`, TCP 22 only; or `peers`, those from and to other hosts."""

@@ -1,4 +1,7 @@
-"""The balancer and the edge themselves are made anew, with another image, while users come in: the requests lost are counted."""
+"""What a person does to a fleet that serves, while users come in: the requests lost are counted.
+
+A host is drained and replaced by a new machine; the balancer and the edge themselves are made anew with another image.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pytest
 from layout.release import ReleaseSpec
 from stacks.deployment import Wish, prepare
 from tests.live import fleet_rig as rig
-from tests.live.driver import wait_for
+from tests.live.driver import Answer, wait_for
 from tests.live.fleet_rig import FleetDriver
 from tools.lab import Lab
 
@@ -82,6 +85,65 @@ def leftovers(lab: Lab) -> list[str]:
     """Reliefs and rules of the packet filter that a handover left."""
     there = lab.run("lb1", ["sh", "-c", "docker ps -a --format '{{.Names}}'; iptables -t nat -S"]).out.splitlines()
     return [line for line in there if "-relief" in line]
+
+
+def proof(answer: Answer) -> str:
+    """The line of --prove."""
+    return next(line for line in answer.err.splitlines() if line.startswith("--prove: "))
+
+
+def in_log(lab: Lab, upstream: str, since: int) -> int:
+    """Requests of users that the balancer sent to a host after its first `since` lines."""
+    lines = lab.run("lb1", ["docker", "logs", CONTAINERS[PHASE]]).out.splitlines()[since:]
+    return sum(1 for line in lines if f'"upstream":"{upstream}:' in line)
+
+
+def log_length(lab: Lab) -> int:
+    return len(lab.run("lb1", ["docker", "logs", CONTAINERS[PHASE]]).out.splitlines())
+
+
+def test_drain(cmctl: FleetDriver, lab: Lab) -> None:
+    """A drained host gets no more requests, of none that was sent one is lost, and --back lets it serve again; --prove says so."""
+    address = lab.address("app2")
+    for option in ((), ("--back",)):
+        with cmctl.traffic(rate=100) as load:
+            done = cmctl.must("drain", "app2", "--prove", *option)
+            since = log_length(lab)
+            time.sleep(2)
+        there = in_log(lab, address, since)
+        print(f"\ndrain {' '.join(option)}: {done.seconds:.1f} s, {load.tally.line()}; then {there} to app2\n{proof(done)}")
+        assert load.tally.failed == 0
+        assert " 0 failed" in proof(done)
+        assert (there > 0) == bool(option)
+
+
+def test_replace(cmctl: FleetDriver, lab: Lab) -> None:
+    """A new machine at a dead host's address is prepared, gets what serves, and serves, while nobody notices."""
+    cmctl.must("drain", "app2")
+    lab.exchange("app2")
+    # All hosts share one disk here, and the database waits for it while 100 MB of images are unpacked.
+    with cmctl.traffic(rate=30) as load:
+        done = cmctl.run("replace", "app2", "--prove", "--yes")
+        assert done.code == 0, done.err
+        since = log_length(lab)
+        time.sleep(2)
+    print(f"\nreplace: {done.seconds:.1f} s, {load.tally.line()}; {proof(done)}")
+    assert load.tally.failed == 0
+    assert " 0 failed" in proof(done)
+    assert in_log(lab, lab.address("app2"), since) > 0
+
+
+def test_a_proof_can_fail(cmctl: FleetDriver, lab: Lab) -> None:
+    """Requests that fail during the operation fail the proof: exit 3, with the answers counted."""
+    flags = f"/var/lib/cmctl/{PHASE}/live"
+    process = cmctl.start("drain", "app2", "--prove")
+    wait_for(lambda: "without-app2" in lab.run("lb1", ["ls", flags]).out, 60, "the drain")
+    lab.run("lb1", ["touch", f"{flags}/maintenance"])
+    _, said = process.communicate(timeout=120)
+    lab.run("lb1", ["rm", f"{flags}/maintenance"])
+    cmctl.must("drain", "app2", "--back")
+    assert process.returncode == 3, said
+    assert "503" in said
 
 
 @pytest.mark.parametrize("stack", [EDGE, PHASE])
