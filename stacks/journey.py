@@ -230,9 +230,9 @@ def leave(platform: str, phase: int | None, environment: str, *, everything: boo
 
 
 def _on_clusters(platform: str, environment: str) -> list[str]:
-    """The phases that a cluster of this environment keeps a release of."""
+    """The phases that a cluster of this environment keeps a release of; a lab's cluster that does not run keeps none."""
     any_phase = facts(Wish(platform, 1, environment))
-    if any_phase.environment.kube_context is None:
+    if any_phase.environment.kube_context is None or cluster.taken_down(any_phase.environment):
         return []
     wanted = [number for number, phase in any_phase.loaded.phases.items() if phase.runtime == "kubernetes"]
     return [f"phase{number}" for number in wanted if live_phase(facts(Wish(platform, number, environment))) is not None]

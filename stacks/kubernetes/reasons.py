@@ -19,10 +19,11 @@ MOST = 6
 
 @dataclass(frozen=True)
 class Finding:
-    """`text` is a sentence; `hopeless` when waiting longer changes nothing."""
+    """`text` is a sentence; `hopeless` when waiting longer changes nothing; `refused` when a pod was not let in, as by a quota."""
 
     text: str
     hopeless: bool = False
+    refused: bool = False
 
 
 def of_pods(api: Api, pods: list[Document]) -> list[Finding]:

@@ -20,8 +20,9 @@ from tests.live.driver import ROOT, Driver
 from tools import toolchain
 from tools.cluster import Cluster
 from tools.cluster.api import Document, Refused, wait
+from tools.cluster.documents import GATEWAY_CLASS
 
-NAME, CLASS = "livecluster", "cmctl-lab"
+NAME = "livecluster"
 NAMESPACE = f"codementee-{NAME}"
 BASE = f"/api/v1/namespaces/{NAMESPACE}"
 APPS = f"/apis/apps/v1/namespaces/{NAMESPACE}"
@@ -39,10 +40,8 @@ class Rig:
         driver = Driver(folder, https=18743, network="10.89.41.0/24", name=NAME)
         facts = yaml.safe_load((ROOT / "environments" / "local.yaml").read_text(encoding="utf-8"))
         facts |= {"name": NAME, "title": "Cluster suite", "kind": "lab", "network": "10.89.41.0/24", "kube_context": "cmctl-lab"}
-        facts["cluster"] = {"kubeconfig": str(cluster.kubeconfig), "storage": "ephemeral", "gateway_class": CLASS}
+        facts["cluster"] = {"kubeconfig": str(cluster.kubeconfig), "storage": "ephemeral", "gateway_class": GATEWAY_CLASS}
         driver.write_environment(facts)
-        metadata, spec = {"name": CLASS}, {"controllerName": "cmctl.invalid/none"}
-        cluster.api.apply({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": metadata, "spec": spec})
         return cls(cluster, driver)
 
     def load_images(self, version: str) -> None:

@@ -109,12 +109,14 @@ def test_a_drain_loses_no_request(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "reason"), [("localhost/codementee/backend:nowhere", "ImagePull"), (SANDBOX, "probe failed")], ids=["no-image", "never-ready"]
+    ("image", "reason"),
+    [("backend=localhost/codementee/backend:nowhere", "ImagePull"), (f"frontend={SANDBOX}", "probe failed")],
+    ids=["no-image", "never-ready"],
 )
 def test_what_does_not_come_up_goes_back_by_itself(rig: Rig, image: str, reason: str) -> None:
     """An image that cannot be pulled, and one that never answers its probe: exit 4, the reason on one screen, 0 requests lost."""
     with Traffic(rig.requests(), RATE) as traffic:
-        done = rig.driver.run("deploy", "--phase", "3", "--version", "1.1.0", "--image", f"backend={image}", "--yes")
+        done = rig.driver.run("deploy", "--phase", "3", "--version", "1.1.0", "--image", image, "--yes")
     told = done.err[done.err.rindex("✗") :]
     print(f"\n{told.strip()}\nback after {done.seconds:.0f} s: {traffic.tally.line()}")
     assert done.code == 4

@@ -122,6 +122,12 @@ class Cluster:
             READY_S,
             "the Gateway API's definitions are established",
         )
+        group = f"/apis/{documents.GATEWAY_API}"
+        wait(
+            lambda: bool(self.api.call("POST", f"{group}/gatewayclasses", documents.gateway_class())),
+            READY_S,
+            "the lab has its GatewayClass",
+        )
 
     def _simulate(self, found: family.Programs, running: Record) -> None:
         self.start(found, running, programs.simulator(self.place, found.stages))
