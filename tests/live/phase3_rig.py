@@ -21,6 +21,7 @@ from tools import toolchain
 from tools.cluster import Cluster
 from tools.cluster.api import Document, Refused, wait
 from tools.cluster.documents import GATEWAY_CLASS
+from tools.trace_receiver import Traces
 
 NAME = "livecluster"
 NAMESPACE = f"codementee-{NAME}"
@@ -30,19 +31,21 @@ APPS = f"/apis/apps/v1/namespaces/{NAMESPACE}"
 
 @dataclass
 class Rig:
-    """One environment on one cluster. `driver` runs cmctl as a person does."""
+    """One environment on one cluster. `driver` runs cmctl as a person does; the pods' spans go to `traces`."""
 
     cluster: Cluster
     driver: Driver
+    traces: Traces
 
     @classmethod
-    def of(cls, cluster: Cluster, folder: Path) -> Rig:
+    def of(cls, cluster: Cluster, folder: Path, traces: Traces) -> Rig:
         driver = Driver(folder, https=18743, network="10.89.41.0/24", name=NAME)
         facts = yaml.safe_load((ROOT / "environments" / "local.yaml").read_text(encoding="utf-8"))
         facts |= {"name": NAME, "title": "Cluster suite", "kind": "lab", "network": "10.89.41.0/24", "kube_context": "cmctl-lab"}
-        facts["cluster"] = {"kubeconfig": str(cluster.kubeconfig), "storage": "ephemeral", "gateway_class": GATEWAY_CLASS}
+        given = {"kubeconfig": str(cluster.kubeconfig), "storage": "ephemeral", "gateway_class": GATEWAY_CLASS, "traces": traces.url}
+        facts["cluster"] = given
         driver.write_environment(facts)
-        return cls(cluster, driver)
+        return cls(cluster, driver, traces)
 
     def load_images(self, version: str) -> None:
         """What the phase runs in `version`, from this machine's container engine into the node."""
