@@ -86,18 +86,31 @@ def _identity(plan: ClusterPlan, api: Api) -> list[Finding]:
 
 def _definitions(plan: ClusterPlan, api: Api) -> Iterator[Finding]:
     cluster = plan.environment.cluster
-    look = f"kubectl --context {plan.context} api-resources"
+    kubectl = f"kubectl --context {plan.context}"
     if cluster.routing == "ingress":
-        if api.find(f"/apis/networking.k8s.io/v1/ingressclasses/{cluster.gateway_class}") is None:
-            yield f"there is no IngressClass {cluster.gateway_class}", f"kubectl --context {plan.context} get ingressclass"
+        path = f"/apis/networking.k8s.io/v1/ingressclasses/{cluster.gateway_class}"
+        yield from _named(api, path, f"IngressClass {cluster.gateway_class}", f"{kubectl} get ingressclass")
         return
     missing = [kind for kind in ("Gateway", "HTTPRoute", "GatewayClass") if api.kind(GATEWAY_API, kind) is None]
     if missing:
-        yield f"the Gateway API is not installed: no {', '.join(missing)} of {GATEWAY_API}", f"{look} --api-group gateway.networking.k8s.io"
-    elif api.find(f"/apis/{GATEWAY_API}/gatewayclasses/{cluster.gateway_class}") is None:
-        yield f"there is no GatewayClass {cluster.gateway_class}", f"kubectl --context {plan.context} get gatewayclass"
+        said = f"the Gateway API is not installed: no {', '.join(missing)} of {GATEWAY_API}"
+        yield said, f"{kubectl} api-resources --api-group gateway.networking.k8s.io"
+    else:
+        path = f"/apis/{GATEWAY_API}/gatewayclasses/{cluster.gateway_class}"
+        yield from _named(api, path, f"GatewayClass {cluster.gateway_class}", f"{kubectl} get gatewayclass")
     if cluster.controller == "traefik" and api.kind(TRAEFIK_API, "Middleware") is None:
-        yield f"cluster.controller is traefik, but there is no Middleware of {TRAEFIK_API}", f"{look} --api-group traefik.io"
+        said = f"cluster.controller is traefik, but there is no Middleware of {TRAEFIK_API}"
+        yield said, f"{kubectl} api-resources --api-group traefik.io"
+
+
+def _named(api: Api, path: str, what: str, command: str) -> Iterator[Finding]:
+    try:
+        there = api.find(path)
+    except Refused as error:
+        yield f"{what} cannot be read: {error.message}", command
+        return
+    if there is None:
+        yield f"there is no {what}", command
 
 
 def _metrics(plan: ClusterPlan, api: Api) -> list[Finding]:

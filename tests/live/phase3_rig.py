@@ -11,13 +11,11 @@ from typing import Any
 import yaml
 
 from environments.load import load as load_environment
-from images.resolve import resolve
 from layout.kubernetes import plan
 from phases.load import load as load_platform
 from stacks.kubernetes import images
 from tests.live.cluster_traffic import Request, account
 from tests.live.driver import ROOT, Driver
-from tools import toolchain
 from tools.cluster import Cluster
 from tools.cluster.api import Document, Refused, wait
 from tools.cluster.documents import GATEWAY_CLASS
@@ -50,11 +48,8 @@ class Rig:
     def load_images(self, version: str) -> None:
         """What the phase runs in `version`, from this machine's container engine into the node."""
         loaded = load_platform("codementee")
-        wanted = images.planned(
-            plan(loaded.platform, loaded.phase(3), load_environment(NAME, self.driver.folder / "environments")), version, {}
-        )
-        found = resolve(list(wanted), version, {"ferretdb": toolchain.ferretdb}, print)
-        self.cluster.load_images({wanted[name]: one.reference for name, one in found.items()})
+        environment = load_environment(NAME, self.driver.folder / "environments")
+        self.cluster.load_images(images.local(plan(loaded.platform, loaded.phase(3), environment), version, print))
 
     def service(self, name: str) -> tuple[str, int]:
         """The cluster's address of a Service, and its port."""

@@ -154,9 +154,18 @@ class Cluster:
         for document in runtime.name_service(self.place):
             self.api.apply(document)
 
+    def real_node(self) -> Record:
+        """The record of this place's cluster with a real node. Raises Unreachable when none runs or its nodes are simulated."""
+        found = self.running()
+        if "kubelet" not in found.programs:
+            raise Unreachable(
+                "this lab cluster has no real node", why="simulated pods need no images", hint="cmctl cluster up --real --cpus 16"
+            )
+        return found
+
     def load_images(self, references: Mapping[str, str]) -> None:
         """Bring images into the real node: the name pods use → the name this machine's container engine has it by."""
-        node.import_images(self.place, self.running().first, references)
+        node.import_images(self.place, self.real_node().first, references)
 
     def ready_nodes(self) -> list[str]:
         return [one["metadata"]["name"] for one in self.api.items("/api/v1/nodes") if condition(one, "Ready") == "True"]
