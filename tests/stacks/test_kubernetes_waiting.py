@@ -41,6 +41,11 @@ class World:
     def get(self, path: str, **_: str) -> Document:
         return {"items": self._lists.get(path.rpartition("/")[2], [])}
 
+    def call(self, method: str, path: str, **_: object) -> Document:
+        """A container that left no word."""
+        del method, path
+        return {}
+
 
 @pytest.fixture
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Document]:
@@ -102,3 +107,21 @@ def test_a_pod_that_cannot_start_is_given_up_soon(wait: Callable[..., Document])
     slow = World(lambda now: DONE if now > 400 else ON_ITS_WAY)
     wait(slow)
     assert slow.now > 400
+
+
+def test_a_pod_that_its_probe_ended_says_so(wait: Callable[..., Document]) -> None:
+    """The kubelet ends a program that never answers, and the program may end well: the probe is told beside it."""
+    ended = {"name": "main", "restartCount": 1, "lastState": {"terminated": {"exitCode": 0, "reason": "Completed"}}}
+    pod = {"metadata": {"name": "web-1", "namespace": "here", "uid": "2"}, "status": {"containerStatuses": [ended]}}
+    late = {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}]}
+    probe = {"reason": "Unhealthy", "message": "Startup probe failed: connection refused", "lastTimestamp": "2026-01-01T00:00:00Z"}
+    world = World(lambda _: {**late, "observedGeneration": 1}, pods=[pod], events=[probe], replicasets=[replica_set()])
+    pod["metadata"]["ownerReferences"] = [{"uid": "3"}]
+    with pytest.raises(NotReady, match="timed out") as caught:
+        wait(world)
+    assert "Startup probe failed" in caught.value.why
+    assert "ended with 0" in caught.value.why
+
+
+def replica_set() -> Document:
+    return {"metadata": {"uid": "3", "ownerReferences": [{"uid": "1"}]}}
