@@ -49,7 +49,7 @@ live-load: setup  ## Load tests on the stand-in app and on services of known lim
 
 live-cluster: setup  ## A real Kubernetes control plane and node on this machine: rollouts, drains, scaling, faults (root; FULL=1 for 200 runs with faults)
 	@$(VENV)/python -m tools.prepare cluster
-	@$(VENV)/pytest -q -s -m live tests/live/test_cluster*
+	@$(VENV)/pytest -q -s -m live tests/live/test_cluster_pods_live.py tests/live/test_cluster*
 
 live-manifests: setup  ## The rendered manifests before kubeconform, kube-score, checkov and trivy
 	@$(VENV)/python -m tools.prepare cluster scanners

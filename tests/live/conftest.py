@@ -1,4 +1,4 @@
-"""Clusters that several live suites share: one with simulated nodes, one with a real one. Each starts when it is first asked for."""
+"""Clusters of the live suites: one with simulated nodes that several share, one with a real node that ends with its suite, whose load it takes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def simulated_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clus
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def real_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One real node that runs containers. It offers sixteen CPUs, so that a phase fits a machine of two."""
     with Cluster(Place(_folder(tmp_path_factory), REAL), QUICK, nodes=0, real=True, cpus=16) as one:

@@ -99,6 +99,8 @@ class Cluster:
         if self.real:
             with self._step("real node"):
                 self._real_node(found, running)
+        with self._step("gateway class"):
+            self._gateway_class()
 
     def _control_plane(self, found: family.Programs, running: Record) -> None:
         self.start(found, running, programs.etcd(self.place))
@@ -122,12 +124,11 @@ class Cluster:
             READY_S,
             "the Gateway API's definitions are established",
         )
-        group = f"/apis/{documents.GATEWAY_API}"
-        wait(
-            lambda: bool(self.api.call("POST", f"{group}/gatewayclasses", documents.gateway_class())),
-            READY_S,
-            "the lab has its GatewayClass",
-        )
+
+    def _gateway_class(self) -> None:
+        """Last, because a definition is served some seconds after it is established."""
+        path, wanted = f"/apis/{documents.GATEWAY_API}/gatewayclasses", documents.gateway_class()
+        wait(lambda: bool(self.api.call("POST", path, wanted)), READY_S, "the lab has its GatewayClass")
 
     def _simulate(self, found: family.Programs, running: Record) -> None:
         self.start(found, running, programs.simulator(self.place, found.stages))
