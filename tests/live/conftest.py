@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.live.hpa_timeline import Timeline, record
 from tools.cluster import Cluster
 from tools.cluster.place import Place
 from tools.cluster.programs import Timing
@@ -22,6 +24,13 @@ def simulated_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clus
     """Three simulated nodes, whose pods are ready at once and use what the test says."""
     with Cluster(Place(_folder(tmp_path_factory), SIMULATED), QUICK) as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def timeline(simulated_cluster: Cluster) -> Iterator[Future[Timeline]]:
+    """What an autoscaler does in two minutes, most of them waiting: another suite may ask for it first and use the time."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(record, simulated_cluster)
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from stacks.kubernetes import kubeconfig
 from stacks.kubernetes.api import Api
 from stacks.kubernetes.kubeconfig import Connection
 from stacks.standin.kubernetes.resource import Object, Options
+from tests.live.cluster_driver import ClusterDriver
 from tests.live.fault_proxy import FaultProxy
 from tools.cluster import Cluster
 from tools.cluster.place import CONTEXT
@@ -26,6 +29,7 @@ from tools.cluster.place import CONTEXT
 pytestmark = pytest.mark.live
 FULL = os.environ.get("FULL") == "1"
 RUNS, SHARE, AT_ONCE = 200 if FULL else 20, 0.3, 4
+DEPLOY_SHARE = 0.05
 WORKLOAD = {"name": "main", "image": "localhost/any:1", "resources": {"requests": {"cpu": "10m"}}}
 
 
@@ -108,6 +112,37 @@ def test_faults_never_double_anything(connection: Connection) -> None:
     print(f"\n{RUNS} runs in {time.monotonic() - start:.0f} s: {dict(ended)}; faults met: {dict(met)}")
     assert ended["converged"] >= 0.95 * RUNS
     assert all(met[kind] for kind in ("429", "500", "cut-before", "cut-after", "500-after"))
+
+
+def test_a_whole_deploy_through_faults(connection: Connection, simulated_cluster: Cluster, tmp_path: Path) -> None:
+    """`cmctl deploy` with every twentieth call failing: all of the phase is there, each object once; the next deploy changes nothing."""
+    with FaultProxy(connection, 7, DEPLOY_SHARE) as proxy:
+        through = {
+            "contexts": [{"name": CONTEXT, "context": {"cluster": "lab", "user": "nobody"}}],
+            "clusters": [{"name": "lab", "cluster": {"server": proxy.url}}],
+            "users": [{"name": "nobody", "user": {}}],
+        }
+        path = tmp_path / "kubeconfig"
+        path.write_text(json.dumps(through), encoding="utf-8")
+        driver = ClusterDriver(tmp_path, name="faulty", kubeconfig=str(path))
+        try:
+            first = driver.must("deploy", "--phase", "3", "--yes")
+            assert driver.must("deploy", "--phase", "3", "--yes", "--json").document["changed"] is False
+            assert twice(simulated_cluster, "codementee-faulty") == []
+        finally:
+            driver.must("destroy", "--phase", "3", "--yes")
+    print(f"\ndeployed in {first.seconds:.0f} s; faults met: {dict(proxy.met)}")
+    assert sum(proxy.met.values()) >= 10
+
+
+def twice(cluster: Cluster, namespace: str) -> list[str]:
+    """Workloads with more than one version of their pods, and settings that are there under two hashes."""
+    sets = [one["metadata"]["ownerReferences"][0]["name"] for one in cluster.api.items(f"/apis/apps/v1/namespaces/{namespace}/replicasets")]
+    maps = [one["metadata"]["name"].rpartition("-")[0] for one in cluster.api.items(f"/api/v1/namespaces/{namespace}/configmaps")]
+    assert {"user", "booking", "payment", "frontend"} == set(sets)
+    return [name for name, count in Counter(sets).items() if count > 1] + [
+        name for name, count in Counter(maps).items() if name and count > 1
+    ]
 
 
 def test_without_repetition_faults_do_hurt(connection: Connection) -> None:

@@ -14,7 +14,8 @@ from tests.live.cluster_driver import ClusterDriver
 from tests.live.driver import wait_for
 from tools.cluster import Cluster
 
-pytestmark = pytest.mark.live
+# The timeline that the scaling suite judges is recorded meanwhile.
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("timeline")]
 PHASE = ("--phase", "3")
 NAME = "cluster3"
 NAMESPACE = f"codementee-{NAME}"
