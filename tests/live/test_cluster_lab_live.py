@@ -105,9 +105,19 @@ def test_3_a_stranger_is_told_every_right_that_is_missing(lab: Lab, tmp_path: Pa
     assert lab.must("status", *PHASE, "--json").document["version"] == "1.0.0"
 
 
-def test_4_the_phase_in_the_lab(lab: Lab) -> None:
-    """Nothing is left to change; a simulated node takes no images; destroy leaves no namespace."""
+def test_4_a_cluster_made_anew_gets_all_of_it(lab: Lab) -> None:
+    """The engine remembers what a cluster had that is gone: the deploy looks, finds nothing there, and brings everything."""
     assert lab.must("deploy", *PHASE, "--yes", "--json").document["changed"] is False
+    lab.must("cluster", "down")
+    assert lab.run("destroy", *PHASE, "--yes").code == 7
+    lab.must("cluster", "up")
+    assert lab.must("deploy", *PHASE, "--yes", "--json").document["changed"] is True
+    assert len(cluster(lab).api.items("/apis/apps/v1/namespaces/codementee-lab/deployments")) == 4
+    assert lab.must("deploy", *PHASE, "--yes", "--json").document["changed"] is False
+
+
+def test_5_destroy_leaves_nothing(lab: Lab) -> None:
+    """A simulated node takes no images; destroy leaves no namespace."""
     refused = lab.run("cluster", "load")
     assert (refused.code, "no real node" in refused.err) == (7, True)
     lab.must("destroy", *PHASE, "--yes")
