@@ -33,7 +33,7 @@ live: setup  ## The live suites that CI runs: real engine, containers and load; 
 	@$(VENV)/python -m tools.prepare
 	@$(VENV)/pytest -q -s -m live tests/hosts $(foreach suite,$(LIVE),tests/live/test_$(suite)_live.py)
 
-live-all: live live-hosts live-fleet live-load live-cluster live-manifests  ## Every live suite; an hour or more
+live-all: live live-hosts live-fleet live-load live-cluster  ## Every live suite; an hour or more
 
 live-hosts: setup  ## Hosts of a lab: faults, bootstrap, firewall, drift, transfers, two balancers, certificates, locks (root)
 	@$(VENV)/python -m tools.prepare lab
@@ -47,9 +47,9 @@ live-load: setup  ## Load tests on the stand-in app and on services of known lim
 	@$(VENV)/python -m tools.prepare browser
 	@$(VENV)/pytest -q -s -m live tests/live/test_capacity_live.py tests/live/test_report_live.py
 
-live-cluster: setup  ## A real Kubernetes control plane and node on this machine: rollouts, drains, scaling, faults (root; FULL=1 for 200 runs with faults)
-	@$(VENV)/python -m tools.prepare cluster
-	@$(VENV)/pytest -q -s -m live tests/live/test_cluster_pods_live.py tests/live/test_cluster*
+live-cluster: setup  ## A real Kubernetes control plane and node on this machine: rollouts, drains, scaling, faults, scanners (root; FULL=1 for 200 runs with faults)
+	@$(VENV)/python -m tools.prepare cluster scanners
+	@$(VENV)/pytest -q -s -m live tests/live/test_cluster_pods_live.py tests/live/test_cluster* tests/live/test_manifests_live.py
 
 live-manifests: setup  ## The rendered manifests before kubeconform, kube-score, checkov and trivy
 	@$(VENV)/python -m tools.prepare cluster scanners

@@ -139,15 +139,13 @@ def check(tools: Scanners, folder: Path) -> Found:
 
 
 def misconfigured(tools: Scanners, files: list[Path], registries: Iterable[str], work: Path) -> Found:
-    """Trivy's own checks, each manifest by itself: it runs the checks of one kind on all kinds that it gets together.
+    """Trivy's own checks, each kind by itself: it runs the checks of one kind on all kinds that it gets together.
 
     `registries` is configuration that its check of registries has to be told.
     """
     data = work / "trivy-data"
     data.mkdir(parents=True, exist_ok=True)
     (data / "registries.json").write_text(json.dumps({"ksv0125": {"trusted_registries": list(registries)}}), encoding="utf-8")
-    lines: list[str] = []
-    checked = 0
     common = [
         "config",
         "--quiet",
@@ -159,10 +157,18 @@ def misconfigured(tools: Scanners, files: list[Path], registries: Iterable[str],
         "--config-data",
         str(data),
     ]
+    rows = []
+    for folder in _by_kind(files, work / "trivy"):
+        said = json.loads(_offline([str(tools.trivy), *common, "--include-non-failures", str(folder)]))
+        rows += [(result["Target"], row) for result in said.get("Results") or [] for row in result.get("Misconfigurations") or []]
+    lines = tuple(f"{name}: {row['ID']} {row['Message']}" for name, row in rows if row["Status"] == "FAIL")
+    return Found("trivy", len(rows), lines)
+
+
+def _by_kind(files: Iterable[Path], work: Path) -> list[Path]:
+    """Copies of the manifests, a folder per kind."""
     for path in files:
-        said = json.loads(_offline([str(tools.trivy), *common, "--include-non-failures", str(path)]))
-        for result in said.get("Results") or []:
-            rows = result.get("Misconfigurations") or []
-            checked += len(rows)
-            lines += [f"{path.name}: {one['ID']} {one['Message']}" for one in rows if one["Status"] == "FAIL"]
-    return Found("trivy", checked, tuple(lines))
+        folder = work / str(yaml.safe_load(path.read_text(encoding="utf-8"))["kind"])
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder)
+    return sorted(work.iterdir())
