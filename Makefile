@@ -8,7 +8,7 @@ export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 LIVE := local refusals stacks images generator toolchain gateway
 HOSTS := app ssh lab lab_accidents bootstrap drift fleet_lab balancer operations two_balancers cert acme doctor
 
-.PHONY: help demo test check fast live live-all live-hosts live-load live-fleet live-cluster properties bench bench-switch bench-capacity bench-transfer golden clean setup bench-fleet
+.PHONY: help demo test check fast live live-all live-hosts live-load live-fleet live-cluster live-manifests properties bench bench-switch bench-capacity bench-transfer golden clean setup bench-fleet
 
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,9 +47,13 @@ live-load: setup  ## Load tests on the stand-in app and on services of known lim
 	@$(VENV)/python -m tools.prepare browser
 	@$(VENV)/pytest -q -s -m live tests/live/test_capacity_live.py tests/live/test_report_live.py
 
-live-cluster: setup  ## A real Kubernetes control plane and node on this machine: rollouts, drains, scaling, faults (root)
-	@$(VENV)/python -m tools.prepare cluster
-	@$(VENV)/pytest -q -s -m live tests/live/test_cluster*
+live-cluster: setup  ## A real Kubernetes control plane and node on this machine: rollouts, drains, scaling, faults, scanners (root; FULL=1 for 200 runs with faults)
+	@$(VENV)/python -m tools.prepare cluster scanners
+	@$(VENV)/pytest -q -s -m live tests/live/test_cluster_pods_live.py tests/live/test_cluster* tests/live/test_manifests_live.py
+
+live-manifests: setup  ## The rendered manifests before kubeconform, kube-score, checkov and trivy
+	@$(VENV)/python -m tools.prepare cluster scanners
+	@$(VENV)/pytest -q -s -m live tests/live/test_manifests_live.py
 
 bench: bench-switch bench-fleet bench-transfer bench-capacity  ## All benchmarks
 

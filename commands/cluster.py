@@ -1,4 +1,4 @@
-"""`cluster up | down | status`: the lab's Kubernetes cluster on this machine."""
+"""`cluster up | load | status | down`: the lab's Kubernetes cluster on this machine."""
 
 from __future__ import annotations
 
@@ -61,8 +61,27 @@ def status(as_json: options.Json = False) -> None:
         raise typer.Exit(1)
 
 
+def load(
+    phase: options.Phase = 3, env: options.Env = "lab", platform: options.Platform = "codementee", version: options.Version = None
+) -> None:
+    """Bring a version's images from this machine's container engine into the real node, which pulls nothing; missing ones are made."""
+    from commands import ui
+    from stacks.deployment import Wish, facts
+    from stacks.kubernetes import images
+    from tools.cluster import Cluster
+
+    cluster, found = Cluster(), facts(Wish(platform, phase, env, version))
+    cluster.real_node()
+    wanted = images.local(found.plan, found.version, ui.say)
+    cluster.load_images(wanted)
+    ui.table(("image",), [(name,) for name in sorted(wanted)])
+    ui.hint(f"cmctl deploy --phase {phase} --env {env} --version {found.version}")
+
+
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="The lab's Kubernetes cluster on this machine: up, down, status.", no_args_is_help=True, rich_markup_mode=None)
-    for verb in (up, down, status):
+    group = typer.Typer(
+        help="The lab's Kubernetes cluster on this machine: up, load, status, down.", no_args_is_help=True, rich_markup_mode=None
+    )
+    for verb in (up, load, status, down):
         group.command()(verb)
     app.add_typer(group, name="cluster")

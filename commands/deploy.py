@@ -50,7 +50,7 @@ def deploy(
     as_json: options.Json = False,
 ) -> None:
     """Bring a phase to the version asked for, on all hosts or on none, and send the users there."""
-    from commands import parse, plan_view, progress, ui
+    from commands import on_cluster, parse, plan_view, progress, ui
     from commands import prove as traffic
     from stacks.deployment import Wish
     from stacks.journey import carry_out, look
@@ -63,8 +63,11 @@ def deploy(
         ui.confirm(f"Deploy {platform} {seen.version} to {env}?", yes=yes)
     with traffic.around(platform, seen.live, env, wanted=prove), progress.shown() as on_event:
         done = carry_out(seen, on_event)
-    back = f" · cmctl rollback --phase {phase} --env {env}" if done.former else ""
-    plan_view.tell("deploy", done, f"cmctl status --env {env} · cmctl loadtest --smoke --phase {phase} --env {env}{back}", as_json=as_json)
+    where = f"--phase {phase} --env {env}"
+    # Without a phase the hosts are asked.
+    status = f"cmctl status {where if on_cluster.concerns(platform, phase, env) else f'--env {env}'}"
+    back = f" · cmctl rollback {where}" if done.former else ""
+    plan_view.tell("deploy", done, f"{status} · cmctl loadtest --smoke {where}{back}", as_json=as_json)
 
 
 def rollback(

@@ -79,13 +79,13 @@ def _way_back(deployment: Deployment, run: Settings, before: cluster.Kept, on_ev
     former = cluster.back(before.current, spec.plan.environment, spec.secrets, _certificate(spec), before.former)
     on_event(Said("info", f"{failed} failed: {former.release.version} comes back"))
     again = dataclasses.replace(deployment, cluster=former)
-    layer = f"phase{spec.plan.phase.number}"
+    layer, where = f"phase{spec.plan.phase.number}", f"--phase {spec.plan.phase.number} --env {spec.plan.environment.name}"
     try:
         operations.carry_out(again, run, [layer], on_event)
     except CmctlError as second:
         raise CmctlError(
             f"{failed} did not come up, and {former.release.version} did not come back: {second.what}", why=f"{error}\n{second.why}",
-            hint=f"cmctl status --env {spec.plan.environment.name}, then cmctl rollback",
+            hint=f"cmctl status {where}, then cmctl rollback {where}",
         ) from second  # fmt: skip
     raise RolledBack(
         f"{failed} did not come up: {error.what}", why=error.why, hint=f"{former.release.version} serves; {error.hint}".rstrip("; ")

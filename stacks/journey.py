@@ -83,6 +83,8 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
     deployment = prepare(wish, report)
     found = deployment.facts
     run = operations.settings(found, report)
+    # A cluster that keeps no release may be another one than the engine remembers, as a lab's that was made anew.
+    refresh = refresh or (found.in_cluster and live_phase(found) is None)
     with ThreadPoolExecutor() as meanwhile:
         # The hosts answer while the engine plans.
         drifts = {layer: meanwhile.submit(_drift, deployment, layer) for layer in found.layers}
@@ -213,7 +215,8 @@ def leave(platform: str, phase: int | None, environment: str, *, everything: boo
     """The layers that a destroy would remove, users' way in first. Raises BadInput for the live phase alone, or for no choice."""
     if phase is None and not everything:
         raise BadInput("destroy what?", hint="--phase N for one phase, --all for everything")
-    if not everything and in_cluster(platform, phase, environment):
+    if phase is not None and not everything and in_cluster(platform, phase, environment):
+        cluster.api(facts(Wish(platform, phase, environment)).plan).close()  # says so where there is no way to it
         return [f"phase{phase}"]
     there = [*standing(platform, environment).layers, *_on_clusters(platform, environment)]
     if phase is None or everything:
@@ -230,9 +233,9 @@ def leave(platform: str, phase: int | None, environment: str, *, everything: boo
 
 
 def _on_clusters(platform: str, environment: str) -> list[str]:
-    """The phases that a cluster of this environment keeps a release of."""
+    """The phases that a cluster of this environment keeps a release of; a lab's cluster that does not run keeps none."""
     any_phase = facts(Wish(platform, 1, environment))
-    if any_phase.environment.kube_context is None:
+    if any_phase.environment.kube_context is None or cluster.taken_down(any_phase.environment):
         return []
     wanted = [number for number, phase in any_phase.loaded.phases.items() if phase.runtime == "kubernetes"]
     return [f"phase{number}" for number in wanted if live_phase(facts(Wish(platform, number, environment))) is not None]

@@ -30,8 +30,9 @@ DOWNLOAD_S = 90
 AGAIN_S = 24 * 3600
 ROOT = Path(__file__).parent.parent
 
+# The plugin folder outlives a checkout and may serve two: the engine's caller says which one speaks.
 LAUNCHER = """#!/bin/sh
-PYTHONPATH="{root}" exec "${{CMCTL_PYTHON:-python3}}" -m stacks.standin {package} {version} "$@"
+PYTHONPATH="${{CMCTL_ROOT:-{root}}}" exec "${{CMCTL_PYTHON:-python3}}" -m stacks.standin {package} {version} "$@"
 """
 
 
@@ -114,6 +115,8 @@ def _acquire(package: str, run: Needs, report: Report) -> Plugin:
     if found == "official" or (
         found == "stand-in" and played(package, stand_ins=run.stand_ins) and _young(_folder(package, run.pulumi_home) / MARK)
     ):
+        if found == "stand-in":
+            _launcher(package, run.pulumi_home)
         return Plugin(package, sdk_version(package), found)
     why = _download(package, run, report)
     if why is None:
@@ -155,8 +158,18 @@ def install_stand_in(package: str, pulumi_home: Path) -> Path:
     """Put the stand-in where the engine looks for exactly the SDK's version; returns its folder."""
     folder = _folder(package, pulumi_home)
     folder.mkdir(parents=True, exist_ok=True)
-    launcher = folder / f"pulumi-resource-{package}"
     (folder / MARK).write_text("a stand-in of cmctl: see docs/stand-ins.md\n", encoding="utf-8")
-    launcher.write_text(LAUNCHER.format(root=ROOT, package=package, version=sdk_version(package)), encoding="utf-8")
-    launcher.chmod(0o755)
+    _launcher(package, pulumi_home)
     return folder
+
+
+def _launcher(package: str, pulumi_home: Path) -> None:
+    """The program that the engine starts, as this checkout writes it; one that another checkout left is replaced whole."""
+    path = _folder(package, pulumi_home) / f"pulumi-resource-{package}"
+    text = LAUNCHER.format(root=ROOT, package=package, version=sdk_version(package))
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.chmod(0o755)
+    fresh.replace(path)

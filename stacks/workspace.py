@@ -174,6 +174,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {
         **settings.environment,
         "CMCTL_PYTHON": sys.executable,
+        "CMCTL_ROOT": str(ROOT),
         "CMCTL_PID": str(os.getpid()),
         "PULUMI_BACKEND_URL": settings.backend,
         "PULUMI_CONFIG_PASSPHRASE": settings.passphrase,

@@ -1,6 +1,6 @@
 """`make live`: what the live suites need is brought here first, so that no suite's time contains it.
 
-`python -m tools.prepare [lab] [cluster] [browser]`: the engine, Pulumi and the database always, and what else is named.
+`python -m tools.prepare [lab] [cluster] [scanners] [browser]`: the engine, Pulumi and the database always, and what else is named.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from errors import CmctlError
-from tools import browser, toolchain
-from tools.cluster import family
+from tools import browser, scanners, toolchain, trace_receiver
+from tools.cluster import family, node
 from tools.container_engine import install_and_start
 from tools.lab import layers, needs
 from tools.machine import ThisMachine
@@ -28,12 +28,23 @@ def bring_lab() -> None:
         say(f"lab: {layers.make(say).folder}")
 
 
+def bring_cluster() -> None:
+    """The cluster's programs, what a real node is made of, and the receiver of traces."""
+    say(f"kubernetes: {family.programs(say).binary}")
+    say(f"otlp: {trace_receiver.program(say)}")
+    if ThisMachine().is_root():
+        node.need(say)
+        say(f"pause: {node.sandbox(say)}")
+
+
 def main(arguments: Sequence[str] = ()) -> int:
     """The exit code: 0, or that of the error that is told."""
     try:
         install_and_start(say)
         if "cluster" in arguments:
-            say(f"kubernetes: {family.programs(say).binary}")
+            bring_cluster()
+        if "scanners" in arguments:
+            say(f"scanners: {scanners.scanners(say).schemas}")
         for program in (toolchain.pulumi(say), toolchain.ferretdb(say)):
             say(f"{program.name}: {program}")
         if "lab" in arguments:

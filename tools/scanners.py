@@ -69,10 +69,14 @@ def _install(folder: Path, report: Report) -> None:
     (folder / "whole").write_text("", encoding="utf-8")
 
 
-def _run(argv: list[str], limit_s: int, *, codes: Iterable[int] = (0,), **variables: str) -> str:
-    done = subprocess.run(
-        argv, env=os.environ | variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit_s, check=False
-    )
+def _offline(argv: list[str]) -> str:
+    """What a scanner prints; it may end with 1 for findings. Where root runs it, in a namespace without a network: it cannot ask anybody."""
+    alone = ["unshare", "--net"] if os.geteuid() == 0 and shutil.which("unshare") else []
+    return _run([*alone, *argv], SCAN_S, codes=(0, 1))
+
+
+def _run(argv: list[str], limit_s: int, *, codes: Iterable[int] = (0,)) -> str:
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit_s, check=False)
     if done.returncode not in codes:
         raise CmctlError(f"{Path(argv[0]).name} ended with {done.returncode}", why=(done.stderr or done.stdout).strip()[-2000:])
     return done.stdout
@@ -86,7 +90,7 @@ def conform(tools: Scanners, files: list[Path], definitions: Mapping[str, Any], 
         _schema(tools, yaml.safe_load(path.read_text(encoding="utf-8")), definitions, version, folder)
     location = f"{folder}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
     argv = [str(tools.kubeconform), "-strict", "-output", "json", "-summary", "-schema-location", location, *map(str, files)]
-    said = json.loads(_run(argv, SCAN_S, codes=(0, 1)))
+    said = json.loads(_offline(argv))
     lines = tuple(f"{one['kind']} {one['name']}: {one['msg']}" for one in said.get("resources") or [])
     return Found(f"kubeconform {version}", int(said["summary"]["valid"]), lines)
 
@@ -119,7 +123,7 @@ def _schema(tools: Scanners, manifest: Mapping[str, Any], definitions: Mapping[s
 
 def score(tools: Scanners, files: list[Path]) -> Found:
     """kube-score, all checks that are on by default."""
-    said = json.loads(_run([str(tools.kube_score), "score", "--output-format", "json", *map(str, files)], SCAN_S, codes=(0, 1)))
+    said = json.loads(_offline([str(tools.kube_score), "score", "--output-format", "json", *map(str, files)]))
     checks = [(one["object_name"], check) for one in said for check in one["checks"] if not check["skipped"]]
     lines = tuple(f"{name}: {check['check']['name']}: {check['comments']}" for name, check in checks if check["grade"] < 10)
     return Found("kube-score", len(checks), lines)
@@ -128,22 +132,20 @@ def score(tools: Scanners, files: list[Path]) -> Found:
 def check(tools: Scanners, folder: Path) -> Found:
     """checkov, all Kubernetes checks, none skipped."""
     argv = [str(tools.checkov), "-d", str(folder), "--framework", "kubernetes", "--output", "json", "--skip-download", "--quiet"]
-    said = json.loads(_run(argv, SCAN_S, codes=(0, 1)))
+    said = json.loads(_offline(argv))
     lines = tuple(f"{one['resource']}: {one['check_id']} {one['check_name']}" for one in said["results"]["failed_checks"])
     # Without a finding `--quiet` leaves the passed ones out, but counts them.
     return Found("checkov", int(said["summary"]["passed"]), lines)
 
 
 def misconfigured(tools: Scanners, files: list[Path], registries: Iterable[str], work: Path) -> Found:
-    """Trivy's own checks, each manifest by itself: it runs the checks of one kind on all kinds that it gets together.
+    """Trivy's own checks, each kind by itself: it runs the checks of one kind on all kinds that it gets together.
 
     `registries` is configuration that its check of registries has to be told.
     """
     data = work / "trivy-data"
     data.mkdir(parents=True, exist_ok=True)
     (data / "registries.json").write_text(json.dumps({"ksv0125": {"trusted_registries": list(registries)}}), encoding="utf-8")
-    lines: list[str] = []
-    checked = 0
     common = [
         "config",
         "--quiet",
@@ -155,10 +157,18 @@ def misconfigured(tools: Scanners, files: list[Path], registries: Iterable[str],
         "--config-data",
         str(data),
     ]
+    rows = []
+    for folder in _by_kind(files, work / "trivy"):
+        said = json.loads(_offline([str(tools.trivy), *common, "--include-non-failures", str(folder)]))
+        rows += [(result["Target"], row) for result in said.get("Results") or [] for row in result.get("Misconfigurations") or []]
+    lines = tuple(f"{name}: {row['ID']} {row['Message']}" for name, row in rows if row["Status"] == "FAIL")
+    return Found("trivy", len(rows), lines)
+
+
+def _by_kind(files: Iterable[Path], work: Path) -> list[Path]:
+    """Copies of the manifests, a folder per kind."""
     for path in files:
-        said = json.loads(_run([str(tools.trivy), *common, "--include-non-failures", str(path)], SCAN_S))
-        for result in said.get("Results") or []:
-            rows = result.get("Misconfigurations") or []
-            checked += len(rows)
-            lines += [f"{path.name}: {one['ID']} {one['Message']}" for one in rows if one["Status"] == "FAIL"]
-    return Found("trivy", checked, tuple(lines))
+        folder = work / str(yaml.safe_load(path.read_text(encoding="utf-8"))["kind"])
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder)
+    return sorted(work.iterdir())

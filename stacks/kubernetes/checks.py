@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from errors import BadInput, Unreachable
 from layout.kubernetes import ClusterPlan
+from stacks.kubernetes import kubeconfig
 from stacks.kubernetes.api import Api, Refused
 from stacks.kubernetes.labels import GATEWAY_API, TRAEFIK_API
 
@@ -32,6 +33,12 @@ RIGHTS = (
 )  # fmt: skip
 
 
+def kubectl(plan: ClusterPlan) -> str:
+    """How a person asks this cluster."""
+    given = kubeconfig.given(plan.environment)
+    return f"kubectl{f' --kubeconfig {given}' if given else ''} --context {plan.context}"
+
+
 def check(plan: ClusterPlan, api: Api) -> None:
     """Raises Unreachable when nobody answers; BadInput with one list of everything that is missing, each with its command."""
     try:
@@ -40,7 +47,7 @@ def check(plan: ClusterPlan, api: Api) -> None:
         raise Unreachable(
             f"context {plan.context}: {error.message}",
             why="the API server does not let us in",
-            hint=f"kubectl --context {plan.context} auth whoami",
+            hint=f"{kubectl(plan)} auth whoami",
         ) from error
     findings = [
         *_version(plan, version),
@@ -67,12 +74,12 @@ def _version(plan: ClusterPlan, version: dict[str, str]) -> list[Finding]:
     if found >= wanted:
         return []
     shown = ".".join(str(part) for part in found)
-    return [(f"the cluster is too old: Kubernetes {shown}, {plan.facts.version} at least", f"kubectl --context {plan.context} version")]
+    return [(f"the cluster is too old: Kubernetes {shown}, {plan.facts.version} at least", f"{kubectl(plan)} version")]
 
 
 def _identity(plan: ClusterPlan, api: Api) -> list[Finding]:
     wanted, environment = plan.environment.cluster.identity, plan.environment
-    command = f"kubectl --context {plan.context} get namespace kube-system -o jsonpath={{.metadata.uid}}"
+    command = f"{kubectl(plan)} get namespace kube-system -o jsonpath={{.metadata.uid}}"
     if wanted is None:
         if environment.kind != "cloud":
             return []
@@ -86,18 +93,31 @@ def _identity(plan: ClusterPlan, api: Api) -> list[Finding]:
 
 def _definitions(plan: ClusterPlan, api: Api) -> Iterator[Finding]:
     cluster = plan.environment.cluster
-    look = f"kubectl --context {plan.context} api-resources"
+    command = kubectl(plan)
     if cluster.routing == "ingress":
-        if api.find(f"/apis/networking.k8s.io/v1/ingressclasses/{cluster.gateway_class}") is None:
-            yield f"there is no IngressClass {cluster.gateway_class}", f"kubectl --context {plan.context} get ingressclass"
+        path = f"/apis/networking.k8s.io/v1/ingressclasses/{cluster.gateway_class}"
+        yield from _named(api, path, f"IngressClass {cluster.gateway_class}", f"{command} get ingressclass")
         return
     missing = [kind for kind in ("Gateway", "HTTPRoute", "GatewayClass") if api.kind(GATEWAY_API, kind) is None]
     if missing:
-        yield f"the Gateway API is not installed: no {', '.join(missing)} of {GATEWAY_API}", f"{look} --api-group gateway.networking.k8s.io"
-    elif api.find(f"/apis/{GATEWAY_API}/gatewayclasses/{cluster.gateway_class}") is None:
-        yield f"there is no GatewayClass {cluster.gateway_class}", f"kubectl --context {plan.context} get gatewayclass"
+        said = f"the Gateway API is not installed: no {', '.join(missing)} of {GATEWAY_API}"
+        yield said, f"{command} api-resources --api-group gateway.networking.k8s.io"
+    else:
+        path = f"/apis/{GATEWAY_API}/gatewayclasses/{cluster.gateway_class}"
+        yield from _named(api, path, f"GatewayClass {cluster.gateway_class}", f"{command} get gatewayclass")
     if cluster.controller == "traefik" and api.kind(TRAEFIK_API, "Middleware") is None:
-        yield f"cluster.controller is traefik, but there is no Middleware of {TRAEFIK_API}", f"{look} --api-group traefik.io"
+        said = f"cluster.controller is traefik, but there is no Middleware of {TRAEFIK_API}"
+        yield said, f"{command} api-resources --api-group traefik.io"
+
+
+def _named(api: Api, path: str, what: str, command: str) -> Iterator[Finding]:
+    try:
+        there = api.find(path)
+    except Refused as error:
+        yield f"{what} cannot be read: {error.message}", command
+        return
+    if there is None:
+        yield f"there is no {what}", command
 
 
 def _metrics(plan: ClusterPlan, api: Api) -> list[Finding]:
@@ -110,7 +130,7 @@ def _metrics(plan: ClusterPlan, api: Api) -> list[Finding]:
     return [
         (
             f"there is no metrics API ({METRICS}): nothing would scale",
-            f"kubectl --context {plan.context} get apiservice v1beta1.metrics.k8s.io",
+            f"{kubectl(plan)} get apiservice v1beta1.metrics.k8s.io",
         )
     ]
 
@@ -128,7 +148,7 @@ def _storage(plan: ClusterPlan, api: Api) -> list[Finding]:
         one for one in classes if (one["metadata"].get("annotations") or {}).get("storageclass.kubernetes.io/is-default-class") == "true"
     ]
     names = [one["metadata"]["name"] for one in classes]
-    show = f"kubectl --context {plan.context} get storageclass"
+    show = f"{kubectl(plan)} get storageclass"
     if cluster.storage_class and cluster.storage_class not in names:
         return [(f"there is no StorageClass {cluster.storage_class}", show)]
     return [] if cluster.storage_class or default else [("there is no default StorageClass, and cluster.storage_class names none", show)]
@@ -150,7 +170,7 @@ def _rights(plan: ClusterPlan, api: Api) -> list[Finding]:
     for (one, verb), may in zip(pairs, answers, strict=True):
         if not may:
             refused.setdefault(f"{one.resource}.{one.group}".rstrip("."), []).append(verb)
-    show = f"kubectl --context {plan.context} auth can-i --list -n {plan.namespace}"
+    show = f"{kubectl(plan)} auth can-i --list -n {plan.namespace}"
     return [(f"missing permission: {', '.join(verbs)} {name}", show) for name, verbs in refused.items()]
 
 

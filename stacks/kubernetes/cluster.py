@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from environments import home as homes
 from environments.certificates import Certificate
 from environments.model import Environment
+from errors import Unreachable
 from layout.kubernetes import ClusterPlan
 from stacks.kubernetes import checks, images, kubeconfig
 from stacks.kubernetes.api import Api
@@ -27,18 +27,22 @@ class Kept:
     former: str = ""
 
 
-def config_file(environment: Environment) -> str:
-    """The environment's kubeconfig; empty for what kubectl reads."""
-    given = environment.cluster.kubeconfig
-    return str(homes.home() / Path(given).expanduser()) if given else ""
+def taken_down(environment: Environment) -> bool:
+    """Whether this is a lab's cluster that does not run: the kubeconfig went with it."""
+    given = kubeconfig.given(environment)
+    return environment.kind == "lab" and bool(given) and not Path(given).exists()
 
 
 def access(plan: ClusterPlan) -> Access:
-    return Access(config_file(plan.environment), plan.context, plan.environment.cluster.identity or "")
+    return Access(kubeconfig.given(plan.environment), plan.context, plan.environment.cluster.identity or "")
 
 
 def api(plan: ClusterPlan, *, attempts: int = 4) -> Api:
-    return Api(kubeconfig.connect(plan.context, config_file(plan.environment)), attempts=attempts)
+    """Raises BadInput for an unknown context or a broken kubeconfig, Unreachable for a lab's cluster that does not run."""
+    if taken_down(plan.environment):
+        why = f"{kubeconfig.given(plan.environment)} is not there"
+        raise Unreachable(f"the cluster of environment {plan.environment.name} does not run", why=why, hint="cmctl cluster up")
+    return Api(kubeconfig.connect(plan.context, kubeconfig.given(plan.environment)), attempts=attempts)
 
 
 def kept(plan: ClusterPlan, door: Api) -> Kept:

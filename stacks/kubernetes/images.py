@@ -52,6 +52,13 @@ def _planned(environment: Environment, platform: str, name: str, version: str) -
     return image.upstream or f"{registry}/{name}:{tag}"
 
 
+def local(plan: ClusterPlan, version: str, report: Report) -> dict[str, str]:
+    """The reference that pods name → the image of this machine's engine that it stands for; what is missing is pulled or built."""
+    references = planned(plan, version, {})
+    found = resolve(list(references), version, {"ferretdb": toolchain.ferretdb}, report)
+    return {references[name]: one.reference for name, one in found.items()}
+
+
 def pushed(plan: ClusterPlan, version: str, by_hand: Mapping[str, str], report: Report) -> dict[str, str]:
     """Name → reference by digest; the platform's own images are brought to the registry first, where there is one."""
     references = planned(plan, version, by_hand)

@@ -16,6 +16,8 @@ from typing import Any
 import yaml
 
 from documents import did_you_mean
+from environments import home as homes
+from environments.model import Environment
 from errors import BadInput, Unreachable
 
 EXEC_S = 30
@@ -31,15 +33,21 @@ class Connection:
     tls: ssl.SSLContext | None = field(repr=False, default=None)
 
 
-def paths(given: str = "") -> list[Path]:
+def given(environment: Environment) -> str:
+    """The environment's own kubeconfig; empty for what kubectl reads."""
+    path = environment.cluster.kubeconfig
+    return str(homes.home() / Path(path).expanduser()) if path else ""
+
+
+def paths(named: str = "") -> list[Path]:
     """The files that are read: the one given, those of $KUBECONFIG, or kubectl's own."""
-    named = given or os.environ.get("KUBECONFIG", "")
-    return [Path(one).expanduser() for one in named.split(os.pathsep) if one] or [Path.home() / ".kube" / "config"]
+    every = named or os.environ.get("KUBECONFIG", "")
+    return [Path(one).expanduser() for one in every.split(os.pathsep) if one] or [Path.home() / ".kube" / "config"]
 
 
-def connect(context: str, given: str = "") -> Connection:
+def connect(context: str, file: str = "") -> Connection:
     """Raises BadInput for a file or a context that is not there, Unreachable when its login program fails."""
-    files = paths(given)
+    files = paths(file)
     found = _merged(files)
     contexts = {one["name"]: one.get("context") or {} for one in found["contexts"]}
     if context not in contexts:

@@ -43,7 +43,6 @@ def monitoring(scope: Scope) -> None:
             watching.storage_gb,
             60,
             files,
-            together=True,
         ),
     )
     port = ServicePortArgs(name="http", port=PROMETHEUS_PORT, target_port="http", protocol="TCP")

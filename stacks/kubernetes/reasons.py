@@ -19,10 +19,11 @@ MOST = 6
 
 @dataclass(frozen=True)
 class Finding:
-    """`text` is a sentence; `hopeless` when waiting longer changes nothing."""
+    """`text` is a sentence; `hopeless` when waiting longer changes nothing; `refused` when a pod was not let in, as by a quota."""
 
     text: str
     hopeless: bool = False
+    refused: bool = False
 
 
 def of_pods(api: Api, pods: list[Document]) -> list[Finding]:
@@ -43,8 +44,11 @@ def _pod(api: Api, pod: Document) -> list[Finding]:
         for condition in status.get("conditions") or []
         if condition["type"] == "PodScheduled" and condition["status"] == "False"
     ]
-    if not told and not ready(pod):
-        told += [Finding(f"pod {name}: {event}") for event in events(api, pod)[-2:]]
+    if not ready(pod):
+        said = events(api, pod)
+        # A container that its probe had ended says "Completed": the probe is the reason.
+        wanted = [one for one in said if one.startswith("Unhealthy: ")][-1:] if told else said[-2:]
+        told += [Finding(f"pod {name}: {event}") for event in wanted]
     return told
 
 

@@ -52,11 +52,14 @@ class Set:
     files: ConfigMap | None = None
     volumes: Sequence[VolumeArgs] = ()
     marks: Mapping[str, str] = field(default_factory=dict)
-    together: bool = False
 
 
 def stateful(scope: Scope, one: Set) -> StatefulSet:
-    """The set with its account, its headless Service (every pod keeps its name) and its disruption budget."""
+    """The set with its account, its headless Service (every pod keeps its name) and its disruption budget.
+
+    Its pods start together. In order, the controller would wait for a pod that cannot come up before it looks at the next: a
+    corrected release would never reach the broken one. Updates still go pod by pod.
+    """
     who = account(scope, one.name)
     ports = [ServicePortArgs(name=name, port=port, target_port=name, protocol="TCP") for name, port in one.ports.items()]
     named = ServiceSpecArgs(
@@ -65,7 +68,7 @@ def stateful(scope: Scope, one: Set) -> StatefulSet:
     service = Service(one.name, metadata=scope.meta(one.name), spec=named, opts=scope.after())
     spec = StatefulSetSpecArgs(
         service_name=one.name, replicas=one.replicas, selector=scope.selector(one.name), revision_history_limit=5, min_ready_seconds=2,
-        pod_management_policy="Parallel" if one.together else "OrderedReady", template=_template(scope, one),
+        pod_management_policy="Parallel", template=_template(scope, one),
         update_strategy=StatefulSetUpdateStrategyArgs(type="RollingUpdate", rolling_update=RollingUpdateStatefulSetStrategyArgs(partition=0)),
         volume_claim_templates=_claims(scope, one) or None, persistent_volume_claim_retention_policy=_retention(scope),
     )  # fmt: skip

@@ -18,6 +18,8 @@ CASES = [
     (["deploy", "--phase", "2", "--env", "lokal", "--yes"], 2, "did you mean local"),
     (["deploy", "--phase", "2", "--platform", "codementy", "--yes"], 2, "did you mean codementee"),
     (["deploy", "--phase", "3", "--yes"], 2, "kube_context"),
+    (["deploy", "--phase", "3", "--env", "lab", "--yes"], 7, "cmctl cluster up"),
+    (["status", "--phase", "3", "--env", "lab"], 7, "cmctl cluster up"),
     (["deploy", "--phase", "2", "--version", "1 0; rm", "--yes"], 2, "is no version"),
     (["deploy"], 2, "--phase"),
     (["destroy", "--yes"], 2, "destroy what?"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli import main
+from stacks.kubernetes import images
 from tools.cluster import family
 
 
@@ -22,6 +23,14 @@ def test_status_without_a_cluster_says_how_to_get_one(capsys: pytest.CaptureFixt
     assert main(["cluster", "status", "--json"]) == 7
     said = json.loads(capsys.readouterr().out)
     assert (said["exit_code"], said["hint"]) == (7, "cmctl cluster up")
+
+
+def test_load_without_a_cluster_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 7 before any image is made; an environment without a cluster is exit 2."""
+    monkeypatch.setattr(images, "local", lambda *_: pytest.fail("images were made for a cluster that is not there"))
+    assert main(["cluster", "load"]) == 7
+    assert "cmctl cluster up" in capsys.readouterr().err
+    assert main(["cluster", "load", "--phase", "9"]) == 2
 
 
 def test_up_without_root_says_why(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,13 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.live.driver import Driver
-from tools.cluster import Cluster
+from tools.cluster.documents import GATEWAY_CLASS
 from tools.cluster.place import CONTEXT
-
-GATEWAY_CLASS = {
-    "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "lab"},
-    "spec": {"controllerName": "cmctl.test/nobody"},
-}  # fmt: skip
 
 
 @dataclass
@@ -23,10 +18,5 @@ class ClusterDriver(Driver):
     context: str = CONTEXT
 
     def facts(self) -> dict[str, Any]:
-        cluster = {"kubeconfig": self.kubeconfig, "storage": "ephemeral", "gateway_class": "lab"}
+        cluster = {"kubeconfig": self.kubeconfig, "storage": "ephemeral", "gateway_class": GATEWAY_CLASS}
         return {**super().facts(), "kind": "lab", "kube_context": self.context, "cluster": cluster}
-
-
-def prepared(cluster: Cluster) -> None:
-    """What phase 3 wants of a cluster and a lab cluster has not by itself."""
-    cluster.api.apply(GATEWAY_CLASS)

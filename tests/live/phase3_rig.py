@@ -11,48 +11,54 @@ from typing import Any
 import yaml
 
 from environments.load import load as load_environment
-from images.resolve import resolve
 from layout.kubernetes import plan
 from phases.load import load as load_platform
 from stacks.kubernetes import images
 from tests.live.cluster_traffic import Request, account
 from tests.live.driver import ROOT, Driver
-from tools import toolchain
 from tools.cluster import Cluster
 from tools.cluster.api import Document, Refused, wait
+from tools.cluster.documents import GATEWAY_CLASS
+from tools.trace_receiver import Traces
 
-NAME, CLASS = "livecluster", "cmctl-lab"
+NAME = "livecluster"
 NAMESPACE = f"codementee-{NAME}"
 BASE = f"/api/v1/namespaces/{NAMESPACE}"
 APPS = f"/apis/apps/v1/namespaces/{NAMESPACE}"
 
 
+def quicker(phase: Path) -> None:
+    """Half a minute for a pod to get ready: the suite does not wait longer for those that never do."""
+    text = phase.read_text(encoding="utf-8")
+    assert text.count("ready_s: 60") == 1
+    phase.write_text(text.replace("ready_s: 60", "ready_s: 30"), encoding="utf-8")
+
+
 @dataclass
 class Rig:
-    """One environment on one cluster. `driver` runs cmctl as a person does."""
+    """One environment on one cluster. `driver` runs cmctl as a person does; the pods' spans go to `traces`."""
 
     cluster: Cluster
     driver: Driver
+    traces: Traces
 
     @classmethod
-    def of(cls, cluster: Cluster, folder: Path) -> Rig:
+    def of(cls, cluster: Cluster, folder: Path, traces: Traces) -> Rig:
         driver = Driver(folder, https=18743, network="10.89.41.0/24", name=NAME)
         facts = yaml.safe_load((ROOT / "environments" / "local.yaml").read_text(encoding="utf-8"))
         facts |= {"name": NAME, "title": "Cluster suite", "kind": "lab", "network": "10.89.41.0/24", "kube_context": "cmctl-lab"}
-        facts["cluster"] = {"kubeconfig": str(cluster.kubeconfig), "storage": "ephemeral", "gateway_class": CLASS}
+        given = {"kubeconfig": str(cluster.kubeconfig), "storage": "ephemeral", "gateway_class": GATEWAY_CLASS, "traces": traces.url}
+        facts["cluster"] = given
         driver.write_environment(facts)
-        metadata, spec = {"name": CLASS}, {"controllerName": "cmctl.invalid/none"}
-        cluster.api.apply({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": metadata, "spec": spec})
-        return cls(cluster, driver)
+        driver.platform(lambda _: None)
+        quicker(driver.folder / "platforms" / "codementee" / "phase3.yaml")
+        return cls(cluster, driver, traces)
 
     def load_images(self, version: str) -> None:
         """What the phase runs in `version`, from this machine's container engine into the node."""
-        loaded = load_platform("codementee")
-        wanted = images.planned(
-            plan(loaded.platform, loaded.phase(3), load_environment(NAME, self.driver.folder / "environments")), version, {}
-        )
-        found = resolve(list(wanted), version, {"ferretdb": toolchain.ferretdb}, print)
-        self.cluster.load_images({wanted[name]: one.reference for name, one in found.items()})
+        loaded = load_platform("codementee", self.driver.folder / "platforms")
+        environment = load_environment(NAME, self.driver.folder / "environments")
+        self.cluster.load_images(images.local(plan(loaded.platform, loaded.phase(3), environment), version, print))
 
     def service(self, name: str) -> tuple[str, int]:
         """The cluster's address of a Service, and its port."""

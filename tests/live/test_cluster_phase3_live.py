@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.live.cluster_driver import ClusterDriver, prepared
+from stacks.standin.kubernetes.objects import quantity
+from tests.live.cluster_driver import ClusterDriver
 from tests.live.driver import wait_for
 from tools.cluster import Cluster
 
-pytestmark = pytest.mark.live
+# The timeline that the scaling suite judges is recorded meanwhile.
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("timeline")]
 PHASE = ("--phase", "3")
 NAME = "cluster3"
 NAMESPACE = f"codementee-{NAME}"
@@ -22,7 +24,6 @@ DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 
 @pytest.fixture(scope="module")
 def driver(simulated_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterDriver]:
-    prepared(simulated_cluster)
     one = ClusterDriver(tmp_path_factory.mktemp("phase3"), name=NAME, kubeconfig=str(simulated_cluster.kubeconfig))
     yield one
     one.run("destroy", *PHASE, "--yes")
@@ -83,11 +84,15 @@ def test_4_a_release_moves_and_comes_back(driver: ClusterDriver, simulated_clust
 
 
 def test_5_a_quota_too_small_rolls_back(driver: ClusterDriver, simulated_cluster: Cluster) -> None:
-    """New pods that a quota refuses: the former images come back by themselves, exit 4, and the quota is the reason on one screen."""
+    """New pods that a quota refuses: the former images come back by themselves, exit 4, and the quota is the reason on one screen.
+
+    There is room for a release's jobs (256 MiB) and not for one more pod of a service (512 MiB).
+    """
     path = f"/api/v1/namespaces/{NAMESPACE}/resourcequotas/quota"
     whole = simulated_cluster.api.get(path)
-    used = int(whole["status"]["used"]["pods"])
-    change: dict[str, Any] = {"spec": {"hard": {"pods": str(used + 1)}}}
+    used = quantity(whole["status"]["used"]["limits.memory"])
+    assert used is not None
+    change: dict[str, Any] = {"spec": {"hard": {"limits.memory": f"{int(used) // 2**20 + 300}Mi"}}}
     simulated_cluster.api.merge(path, change)
     try:
         failed = driver.run("deploy", *PHASE, "--yes", "--version", "1.2.0")

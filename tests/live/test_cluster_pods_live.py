@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,23 +16,25 @@ from tests.live.phase3_rig import APPS, BASE, NAMESPACE, Rig
 from tools.cluster import Cluster
 from tools.cluster.api import wait
 from tools.cluster.runtime import SANDBOX
+from tools.trace_receiver import receiver
 
 pytestmark = pytest.mark.live
-RATE, SCREEN = 200, 24
+RATE, SCREEN, OTLP_PORT = 200, 24, 4318
 SERVING = ["user", "booking", "payment", "frontend"]
 
 
 @pytest.fixture(scope="module")
-def rig(real_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Rig:
+def rig(real_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """The phase in version 1.0.0, deployed by cmctl; 1.1.0's images are on the node."""
-    one = Rig.of(real_cluster, tmp_path_factory.mktemp("phase3"))
-    began = time.monotonic()
-    for version in ("1.0.0", "1.1.0"):
-        one.load_images(version)
-    loaded = time.monotonic() - began
-    done = one.driver.must("deploy", "--phase", "3", "--yes")
-    print(f"\nimages into the node {loaded:.0f} s, first deploy with real pods {done.seconds:.0f} s")
-    return one
+    with receiver(real_cluster.place.machine_address, OTLP_PORT, tmp_path_factory.mktemp("traces"), print) as traces:
+        one = Rig.of(real_cluster, tmp_path_factory.mktemp("phase3"), traces)
+        began = time.monotonic()
+        for version in ("1.0.0", "1.1.0"):
+            one.load_images(version)
+        loaded = time.monotonic() - began
+        done = one.driver.must("deploy", "--phase", "3", "--yes")
+        print(f"\nimages into the node {loaded:.0f} s, first deploy with real pods {done.seconds:.0f} s")
+        yield one
 
 
 def test_every_pod_of_the_phase_runs_as_restricted_demands(rig: Rig) -> None:
@@ -41,6 +45,27 @@ def test_every_pod_of_the_phase_runs_as_restricted_demands(rig: Rig) -> None:
     assert [rig.ready(name) for name in ("redis-cache", "redis-sessions")] == [3, 3]
     again = rig.driver.must("deploy", "--phase", "3", "--yes")
     print(f"\nno-change deploy {again.seconds:.1f} s")
+
+
+def test_spans_arrive_and_tell_nothing_of_a_person(rig: Rig) -> None:
+    """What services answer arrives at the OpenTelemetry collector's receiver, by route and status; nothing that a person typed or is."""
+    email, user, booking = "jane.roe@example.com", rig.service("user"), rig.service("booking")
+    who, token = account(*user, email)
+    body = json.dumps({"name": "Jane Roe"})
+    for request in (
+        Request("profile", *user, f"/api/users/{who}", 1, token=token),
+        Request("change", *user, f"/api/users/{who}", 1, "PUT", body, token),
+        Request("companies", *booking, f"/api/companies?for={email}", 1),
+    ):
+        assert asked(request) == 200
+    assert asked(Request("typed", *user, f"/{email}", 1)) == 404
+    named = {"POST /api/auth/register-free", "GET /api/users/{user_id}", "PUT /api/users/{user_id}", "GET /api/companies", "GET (no route)"}
+    wait(lambda: named <= {one["name"] for one in rig.traces.spans()}, 15, f"spans of {named}", step_s=0.5)
+    text = rig.traces.file.read_text(encoding="utf-8")
+    assert [one for one in (email, "jane", "Jane", "Roe", who, token, PASSWORD) if one in text] == []
+    keys = {attribute["key"] for span in rig.traces.spans() for attribute in span["attributes"]}
+    assert keys == {"http.request.method", "http.route", "http.response.status_code"}
+    print(f"\n{len(rig.traces.spans())} spans of {len(rig.traces.batches())} batches; attributes {sorted(keys)}")
 
 
 def test_a_rolling_release_loses_no_request(rig: Rig) -> None:
@@ -109,19 +134,55 @@ def test_a_drain_loses_no_request(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "reason"), [("localhost/codementee/backend:nowhere", "ImagePull"), (SANDBOX, "probe failed")], ids=["no-image", "never-ready"]
+    ("image", "reason"),
+    [
+        ("backend=localhost/codementee/backend:nowhere", "ImagePull"),
+        (f"frontend={SANDBOX}", "probe failed"),
+        (f"redis={SANDBOX}", "StartError"),
+    ],
+    ids=["no-image", "never-ready", "broken-redis"],
 )
 def test_what_does_not_come_up_goes_back_by_itself(rig: Rig, image: str, reason: str) -> None:
-    """An image that cannot be pulled, and one that never answers its probe: exit 4, the reason on one screen, 0 requests lost."""
+    """An image that cannot be pulled, one that never answers its probe, one whose Redis ends at its start: exit 4, the reason on one
+    screen, 0 requests lost."""
     with Traffic(rig.requests(), RATE) as traffic:
-        done = rig.driver.run("deploy", "--phase", "3", "--version", "1.1.0", "--image", f"backend={image}", "--yes")
+        done = rig.driver.run("deploy", "--phase", "3", "--version", "1.1.0", "--image", image, "--yes")
     told = done.err[done.err.rindex("✗") :]
     print(f"\n{told.strip()}\nback after {done.seconds:.0f} s: {traffic.tally.line()}")
     assert done.code == 4
-    assert reason in told
+    assert re.search(reason, told)
     assert len(told.splitlines()) <= SCREEN
     assert all(rig.settled(name) for name in SERVING)
     assert dict(traffic.tally.failures) == {}
+
+
+def test_a_corrected_set_replaces_a_broken_first_pod(rig: Rig) -> None:
+    """A StatefulSet as the phase makes them, whose first pod cannot start: the corrected version takes its place by itself."""
+    spec: dict[str, Any] = copy.deepcopy(rig.cluster.api.get(f"{APPS}/statefulsets/redis-sessions")["spec"])
+    labels, container = {"app": "mended"}, spec["template"]["spec"]["containers"][0]
+    kept = {key: container[key] for key in ("resources", "securityContext")}
+    spec |= {"replicas": 2, "serviceName": "mended", "selector": {"matchLabels": labels}}
+
+    def applied(command: list[str]) -> None:
+        pod = {"securityContext": spec["template"]["spec"]["securityContext"]}
+        pod["containers"] = [{"name": "main", "image": SANDBOX, "imagePullPolicy": "Never", "command": command, **kept}]
+        spec["template"] = {"metadata": {"labels": labels}, "spec": pod}
+        rig.cluster.api.apply({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "mended"}, "spec": spec}, NAMESPACE)
+
+    def ready() -> int:
+        return int(rig.cluster.api.get(f"{APPS}/statefulsets/mended")["status"].get("readyReplicas", 0))
+
+    def restarts() -> int:
+        status = rig.cluster.api.get(f"{BASE}/pods/mended-0")["status"]
+        return sum(one["restartCount"] for one in status.get("containerStatuses", []))
+
+    applied(["/nowhere"])
+    wait(lambda: restarts() >= 1, 60, "the first pod has ended at its start", step_s=0.5)
+    applied(["/pause"])
+    began = time.monotonic()
+    wait(lambda: ready() == 2, 90, "both pods run the corrected version", step_s=0.5)
+    print(f"\nmended {time.monotonic() - began:.0f} s after the corrected version came")
+    rig.cluster.api.delete(f"{APPS}/statefulsets/mended")
 
 
 def primary(rig: Rig, sentinel: str) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,18 +16,21 @@ import pytest
 
 from app import events
 from app.store import Store
+from images.resolve import resolve
+from tests.live.driver import docker, wait_for
 
-pytestmark = [pytest.mark.live, pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs redis-server")]
+pytestmark = pytest.mark.live
 PASSWORD, NAME, DOWN_MS = "made-up", "store", 1500
+CONTAINER = "cmctl-redis-live"
+READY_S = 20
 
 
 @dataclass
 class Watched:
-    """A primary, a replica and three sentinels on loopback."""
+    """A primary, a replica and three sentinels on loopback, each in a container of the image that the phase runs."""
 
     url: str
-    primary: subprocess.Popen[bytes]
-    processes: list[subprocess.Popen[bytes]]
+    primary: str
 
 
 def free(count: int) -> list[int]:
@@ -39,32 +41,49 @@ def free(count: int) -> list[int]:
     return ports
 
 
-def start(folder: Path, port: int, *more: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, image: str, port: int, *more: str) -> str:
+    """The container's name."""
     path = folder / f"{port}.conf"
-    path.write_text(
-        "\n".join((f"port {port}", "bind 127.0.0.1", f"dir {folder}", f"requirepass {PASSWORD}", *more)) + "\n", encoding="utf-8"
+    lines = (f"port {port}", "bind 127.0.0.1", "dir /tmp", f"requirepass {PASSWORD}", *more)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.chmod(0o644)
+    name, kind = f"{CONTAINER}-{port}", "--sentinel" if "sentinel" in more[0] else ""
+    # A sentinel writes into its own file.
+    script = f"cat /given/{port}.conf > /tmp/own.conf && exec redis-server /tmp/own.conf {kind}"
+    docker(
+        "run", "--detach", "--name", name, "--network", "host", "--volume", f"{folder}:/given:ro", "--entrypoint", "sh", image, "-c", script
     )
-    argv = ["redis-server", str(path), *(["--sentinel"] if "sentinel" in more[0] else [])]
-    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: listens(port), READY_S, f"{name} listens")
+    return name
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
+    image = resolve(["redis"], "1.0.0", {}, print)["redis"].reference
     first, second, *watchers = free(5)
+    tmp_path.chmod(0o755)
     plain = ('save ""', f"masterauth {PASSWORD}", "repl-diskless-sync-delay 0")
-    primary, replica = start(tmp_path, first, *plain), start(tmp_path, second, *plain, f"replicaof 127.0.0.1 {first}")
     watch = (
         f"sentinel sentinel-pass {PASSWORD}", f"sentinel monitor {NAME} 127.0.0.1 {first} 2", f"sentinel auth-pass {NAME} {PASSWORD}",
         f"sentinel down-after-milliseconds {NAME} {DOWN_MS}", f"sentinel failover-timeout {NAME} 5000",
     )  # fmt: skip
-    processes = [primary, replica, *(start(tmp_path, port, *watch) for port in watchers)]
     places = ",".join(f"127.0.0.1:{port}" for port in watchers)
     try:
-        yield Watched(f"redis+sentinel://:{PASSWORD}@{places}/{NAME}/0", primary, processes)
+        primary = start(tmp_path, image, first, *plain)
+        start(tmp_path, image, second, *plain, f"replicaof 127.0.0.1 {first}")
+        for port in watchers:
+            start(tmp_path, image, port, *watch)
+        yield Watched(f"redis+sentinel://:{PASSWORD}@{places}/{NAME}/0", primary)
     finally:
-        for one in processes:
-            one.kill()
-            one.wait()
+        left = docker("ps", "--all", "--quiet", "--filter", f"name={CONTAINER}-")
+        if left:
+            docker("rm", "--force", "--volumes", *left)
 
 
 async def until(store: Store, question: Any, limit_s: float) -> float:
@@ -102,7 +121,7 @@ async def test_a_dead_primary_is_followed_and_no_event_is_lost(watched: Watched)
         for number in range(3):
             await send(store, number)
         await asyncio.sleep(DOWN_MS / 1000)  # the sentinels hear of each other in their own time
-        watched.primary.kill()
+        await asyncio.to_thread(docker, "kill", watched.primary)
         gap = await until(store, lambda: store.client.set("after", "1"), 40)
         assert await store.ask(store.client.get("session")) == "kept"
         for number in range(3, 6):

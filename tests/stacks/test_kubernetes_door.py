@@ -204,12 +204,14 @@ def test_a_whole_cluster_passes(servers: list[Server]) -> None:
 
 
 NO = [(404, {"reason": "NotFound", "message": "not found"})]
+FORBIDDEN = [(403, {"reason": "Forbidden", "message": "no rights"})]
 LACKING = [
     ({"/version": [(200, {"major": "1", "minor": "29"})]}, {}, "too old: Kubernetes 1.29, 1.31 at least"),
     ({"/api/v1/namespaces/kube-system": [(200, {"metadata": {"uid": UID.replace("0", "9")}})]}, {}, "leads to another cluster"),
     ({}, {"identity": None}, "does not say which cluster it is"),
     ({"/apis/gateway.networking.k8s.io/v1": NO}, {}, "the Gateway API is not installed: no Gateway, HTTPRoute, GatewayClass"),
     ({"/apis/gateway.networking.k8s.io/v1/gatewayclasses/traefik": NO}, {}, "there is no GatewayClass traefik"),
+    ({"/apis/gateway.networking.k8s.io/v1/gatewayclasses/traefik": FORBIDDEN}, {}, "GatewayClass traefik cannot be read: no rights"),
     ({"/apis/traefik.io/v1alpha1": NO}, {}, "there is no Middleware"),
     ({"/apis/metrics.k8s.io/v1beta1": [(503, {"message": "no backend"})]}, {}, "there is no metrics API"),
     ({}, {"storage_class": "fast"}, "there is no StorageClass fast"),

@@ -300,6 +300,13 @@ def test_redis_has_a_majority(found: Objects) -> None:
     assert CANARY_VALUE not in json.dumps(files)
 
 
+def test_a_broken_pod_is_reached_by_a_corrected_release(found: Objects) -> None:
+    """No StatefulSet waits for one pod before it looks at the next; updates still go pod by pod, all the way down."""
+    for one in found.of("StatefulSet").values():
+        assert one["spec"]["podManagementPolicy"] == "Parallel"
+        assert one["spec"]["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
+
+
 def test_prometheus_scrapes_pods(found: Objects) -> None:
     """Each backend is scraped pod by pod through a headless Service, never through an address that answers for one of many."""
     (held,) = (one for name, one in found.of("ConfigMap").items() if name.startswith("prometheus-"))

@@ -65,6 +65,19 @@ def test_a_stand_in_plays_where_nothing_can_be_had(tmp_path: Path) -> None:
     assert plugins.which(here) == {"cmctl": "own 0.1.0", "cloudflare": f"stand-in {plugins.sdk_version('cloudflare')}"}
 
 
+def test_the_stand_in_is_this_checkouts(tmp_path: Path) -> None:
+    """A launcher that another checkout left is replaced at once, and the engine's caller says whose code runs."""
+    here = run(tmp_path, REFUSES)
+    plugins.acquire(here, lambda _: None)
+    (launcher,) = (tmp_path / "home").rglob("pulumi-resource-cloudflare")
+    wanted = launcher.read_text()
+    assert f"${{CMCTL_ROOT:-{ROOT}}}" in wanted
+    launcher.write_text(wanted.replace(str(ROOT), "/gone"))
+    plugins.acquire(here, lambda _: None)
+    assert launcher.read_text() == wanted
+    assert os.access(launcher, os.X_OK)
+
+
 def test_an_old_stand_in_gives_way(tmp_path: Path) -> None:
     """After a day the official plugin is asked for again, and takes the stand-in's place."""
     plugins.acquire(run(tmp_path, REFUSES), lambda _: None)

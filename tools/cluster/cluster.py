@@ -99,6 +99,8 @@ class Cluster:
         if self.real:
             with self._step("real node"):
                 self._real_node(found, running)
+        with self._step("gateway class"):
+            self._gateway_class()
 
     def _control_plane(self, found: family.Programs, running: Record) -> None:
         self.start(found, running, programs.etcd(self.place))
@@ -122,6 +124,11 @@ class Cluster:
             READY_S,
             "the Gateway API's definitions are established",
         )
+
+    def _gateway_class(self) -> None:
+        """Last, because a definition is served some seconds after it is established."""
+        path, wanted = f"/apis/{documents.GATEWAY_API}/gatewayclasses", documents.gateway_class()
+        wait(lambda: bool(self.api.call("POST", path, wanted)), READY_S, "the lab has its GatewayClass")
 
     def _simulate(self, found: family.Programs, running: Record) -> None:
         self.start(found, running, programs.simulator(self.place, found.stages))
@@ -148,9 +155,18 @@ class Cluster:
         for document in runtime.name_service(self.place):
             self.api.apply(document)
 
+    def real_node(self) -> Record:
+        """The record of this place's cluster with a real node. Raises Unreachable when none runs or its nodes are simulated."""
+        found = self.running()
+        if "kubelet" not in found.programs:
+            raise Unreachable(
+                "this lab cluster has no real node", why="simulated pods need no images", hint="cmctl cluster up --real --cpus 16"
+            )
+        return found
+
     def load_images(self, references: Mapping[str, str]) -> None:
         """Bring images into the real node: the name pods use → the name this machine's container engine has it by."""
-        node.import_images(self.place, self.running().first, references)
+        node.import_images(self.place, self.real_node().first, references)
 
     def ready_nodes(self) -> list[str]:
         return [one["metadata"]["name"] for one in self.api.items("/api/v1/nodes") if condition(one, "Ready") == "True"]

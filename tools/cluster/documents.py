@@ -8,6 +8,7 @@ from typing import Any
 
 from tools.cluster.place import METRICS_PORT
 
+GATEWAY_API, GATEWAY_CLASS = "gateway.networking.k8s.io/v1", "cmctl-lab"
 METRICS_API = "v1beta1.metrics.k8s.io"
 SIMULATED = "kwok.x-k8s.io/node"
 ZONES = 3
@@ -44,6 +45,16 @@ def metrics_api(authority_pem: str) -> list[Document]:
     ]
 
 
+def gateway_class() -> Document:
+    """The class that the lab's Gateways name. No controller answers for it: a Gateway is accepted, and gets no address."""
+    return {
+        "apiVersion": GATEWAY_API,
+        "kind": "GatewayClass",
+        "metadata": {"name": GATEWAY_CLASS},
+        "spec": {"controllerName": "cmctl.invalid/none"},
+    }
+
+
 def simulated_node(index: int, size: Size) -> Document:
     """A node that kwok answers for, in one of three zones."""
     name = f"simulated-{index}"
@@ -59,10 +70,11 @@ def simulated_node(index: int, size: Size) -> Document:
         "node.alpha.kubernetes.io/ttl": "0",
         "metrics.k8s.io/resource-metrics-path": f"/metrics/nodes/{name}/metrics/resource",
     }
+    pods = f"10.93.{index}.0/24"
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels, "annotations": annotations},
-        "spec": {"podCIDR": f"10.93.{index}.0/24", "podCIDRs": [f"10.81.{index}.0/24"]},
+        "spec": {"podCIDR": pods, "podCIDRs": [pods]},
         "status": {"capacity": size.quantities(), "allocatable": size.quantities()},
     }

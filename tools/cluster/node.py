@@ -42,13 +42,22 @@ def need(report: Report) -> None:
     if shutil.which("apt-get") is None:
         raise Unreachable("a real node cannot run here", why=f"missing: {', '.join(absent)}", hint=" ".join(command))
     report(f"installing {', '.join(PACKAGES)} for {', '.join(absent)}")
-    # Package scripts would start a containerd of the machine's own, which nobody asked for.
+    said = _apt(command)
+    if missing():
+        # A fresh machine has no package lists yet.
+        _apt(["apt-get", "update"])
+        said = _apt(command)
+    if missing():
+        raise Unreachable(f"missing: {', '.join(missing())}", why=said[-300:], hint=" ".join(command))
+
+
+def _apt(command: list[str]) -> str:
+    """What it said on stderr."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_S, check=False
     )
-    if missing():
-        raise Unreachable(f"missing: {', '.join(missing())}", why=done.stderr.strip()[-300:], hint=" ".join(command))
+    return done.stderr.strip()
 
 
 def configure(place: Place) -> None:
@@ -82,9 +91,14 @@ def until_answers(first: Process) -> None:
     wait(answers, READY_S, "containerd answers")
 
 
+def sandbox(report: Report) -> Path:
+    """The program that holds a pod's namespaces."""
+    return build(PAUSE, cache(), report)
+
+
 def import_sandbox(place: Place, first: Process, report: Report) -> None:
     archive = place.run / "pause.tar"
-    archive.write_bytes(image(runtime.SANDBOX, build(PAUSE, cache(), report)))
+    archive.write_bytes(image(runtime.SANDBOX, sandbox(report)))
     ctr(first, "images", "import", str(archive))
 
 

@@ -13,13 +13,19 @@ from stacks.kubernetes.reasons import Finding
 
 @dataclass(frozen=True)
 class Verdict:
-    """`done`, or not yet: then `progress` says how far; `failed` when it will not come."""
+    """`done`, or not yet: then `progress` says how far; `failed` when it will not come by itself, `final` when it cannot, and
+    `refused` when its pods are not let in, which may end.
+    """
 
     done: bool
     progress: str = ""
     failed: str = ""
+    final: bool = False
+    refused: bool = False
 
 
+# What a controller says when its pods are not let in; it tries again by itself.
+REFUSED = "FailedCreate: "
 Question = Callable[[Document], Verdict]
 DONE = Verdict(done=True)
 
@@ -49,7 +55,7 @@ def deployment(live: Document) -> Verdict:
         return Verdict(done=False, failed=f"no progress in time: {progressing.get('message')}")
     if failing.get("status") == "True":
         # A quota or an admission rule refuses the pods: the controller tries for ever.
-        return Verdict(done=False, progress=f"{available} of {wanted}", failed=f"pods are refused: {failing.get('message')}")
+        return Verdict(done=False, progress=f"{available} of {wanted}", failed=f"pods are refused: {failing.get('message')}", refused=True)
     done = progressing.get("reason") == "NewReplicaSetAvailable" and updated >= wanted and available >= wanted and every <= updated
     return (
         DONE
@@ -70,14 +76,14 @@ def stateful_set(live: Document) -> Verdict:
 def job(live: Document) -> Verdict:
     failed = _condition(live, "Failed")
     if failed.get("status") == "True":
-        return Verdict(done=False, failed=f"{failed.get('reason')}: {failed.get('message')}")
+        return Verdict(done=False, failed=f"{failed.get('reason')}: {failed.get('message')}", final=True)
     return DONE if _condition(live, "Complete").get("status") == "True" else Verdict(done=False, progress="running")
 
 
 def pod(live: Document) -> Verdict:
     phase = (live.get("status") or {}).get("phase")
     if phase == "Failed":
-        return Verdict(done=False, failed="it failed")
+        return Verdict(done=False, failed="it failed", final=True)
     return DONE if phase == "Succeeded" or reasons.ready(live) else Verdict(done=False, progress=str(phase))
 
 
@@ -135,7 +141,7 @@ def why(api: Api, live: Document) -> list[Finding]:
     """What keeps an object from being ready."""
     found = reasons.of_pods(api, [pod for pod in pods_of(api, live) if not reasons.ready(pod)])
     if not found:
-        found = [Finding(text) for text in reasons.events(api, live)[-2:]]
+        found = [Finding(text, refused=text.startswith(REFUSED)) for text in reasons.events(api, live)[-2:]]
     return found
 
 

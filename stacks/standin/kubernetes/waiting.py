@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 
 from errors import CmctlError, Interrupted
 from hosts.events import Report, StepEvent
 from stacks.kubernetes.api import Api, Document
+from stacks.kubernetes.reasons import Finding
 from stacks.standin.kubernetes import readiness
 from stacks.standin.kubernetes.objects import named
 
@@ -19,6 +21,13 @@ REFUSED_S = 45.0
 LOOK_S = 2.0
 LIMITS_S = {"Deployment": 600, "StatefulSet": 600, "Job": 600, "Pod": 600, "Service": 600, "CustomResourceDefinition": 60, "Namespace": 60}
 SKIP, TIMEOUT = "pulumi.com/skipAwait", "pulumi.com/timeoutSeconds"
+
+
+def _patience(verdict: readiness.Verdict, found: Iterable[Finding]) -> float:
+    """Seconds that a state which waiting does not seem to cure gets before it is given up; 0 for any other."""
+    if verdict.refused or any(one.refused for one in found):
+        return REFUSED_S
+    return PATIENCE_S if verdict.failed or any(one.hopeless for one in found) else 0.0
 
 
 class NotReady(CmctlError):
@@ -50,18 +59,18 @@ class Waiter:
         if ask is None or annotations.get(SKIP) == "true":
             return live
         limit = time.monotonic() + (limit_s or float(annotations.get(TIMEOUT, LIMITS_S[live["kind"]])))
-        pause, hopeless, looked, shown = FIRST_PAUSE_S, 0.0, 0.0, ""
+        pause, given_up, looked, shown = FIRST_PAUSE_S, 0.0, 0.0, ""
         while True:
             verdict = ask(live)
             if verdict.done:
                 return live
             now = time.monotonic()
-            found = []
+            found: list[Finding] = []
             if now - looked > LOOK_S and live["kind"] not in {"Service", "Namespace", "CustomResourceDefinition"}:
                 looked, found = now, readiness.why(self._api, live)
-                bad = bool(verdict.failed) or any(one.hopeless for one in found)
-                hopeless = (hopeless or now) if bad else 0.0
-            if now > limit or (hopeless and now - hopeless > (REFUSED_S if verdict.failed else PATIENCE_S)):
+                patience = _patience(verdict, found)
+                given_up = (given_up or now + patience) if patience else 0.0
+            if now > limit or verdict.final or (given_up and now > given_up):
                 raise self._failure(live, verdict)
             line = verdict.progress + (f"; {found[0].text.splitlines()[0]}" if found else "")
             if verdict.progress and line != shown:
