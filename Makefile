@@ -4,9 +4,9 @@ VENV := .venv/bin
 # CI counts a skipped live suite as a failure.
 export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 
-# What CI runs; the other suites take longer than its time and have verbs of their own.
-LIVE := local refusals stacks images generator toolchain gateway
-HOSTS := app ssh lab lab_accidents bootstrap drift fleet_lab balancer operations two_balancers cert acme doctor
+# What CI runs beside the fleet's and the cluster's suites; the others take longer than its time and have verbs of their own.
+LIVE := local refusals stacks images generator toolchain gateway bootstrap drift operations two_balancers
+HOSTS := app ssh lab lab_accidents fleet_lab balancer cert acme doctor
 
 .PHONY: help demo test check fast live live-all live-hosts live-load live-fleet live-cluster live-manifests properties bench bench-switch bench-capacity bench-transfer golden clean setup bench-fleet
 
@@ -19,7 +19,7 @@ setup:
 demo:  ## Deploy phase 2 on this machine, put a short load on it, print what a user costs
 	@start=$$(date +%s); tools/bootstrap.sh && CMCTL_DEMO_START=$$start $(VENV)/python -m tools.demo
 
-test: setup check fast live  ## Everything CI runs: lint, types, fast and live suites
+test: setup check fast live live-fleet live-cluster  ## Everything CI runs: lint, types, fast and live suites (root; about 50 min)
 
 check: setup  ## Lint and types
 	@$(VENV)/ruff check .
@@ -29,13 +29,13 @@ check: setup  ## Lint and types
 fast: setup  ## The fast suite: no root, no network, no Docker
 	@$(VENV)/pytest -q -n auto
 
-live: setup  ## The live suites that CI runs: real engine, containers and load; prints their figures
-	@$(VENV)/python -m tools.prepare
+live: setup  ## This machine and hosts of a lab: real engine, containers and load; prints its figures
+	@$(VENV)/python -m tools.prepare lab
 	@$(VENV)/pytest -q -s -m live tests/hosts $(foreach suite,$(LIVE),tests/live/test_$(suite)_live.py)
 
 live-all: live live-hosts live-fleet live-load live-cluster  ## Every live suite; an hour or more
 
-live-hosts: setup  ## Hosts of a lab: faults, bootstrap, firewall, drift, transfers, two balancers, certificates, locks (root)
+live-hosts: setup  ## More of the lab and its hosts: accidents, transfers, certificates, locks, a real sshd (root)
 	@$(VENV)/python -m tools.prepare lab
 	@$(VENV)/pytest -q -s -m live $(foreach suite,$(HOSTS),tests/live/test_$(suite)_live.py)
 
