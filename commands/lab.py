@@ -87,38 +87,6 @@ def slow(
 
 
 @faults.command()
-def restore(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
-    """The link as it was: not cut and not slow."""
-    lab = _lab(name)
-    lab.restore(host)
-    _tell(lab, host, as_json=as_json)
-
-
-@faults.command()
-def kill(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
-    """Take a host's power."""
-    lab = _lab(name)
-    lab.kill(host)
-    _tell(lab, host, as_json=as_json)
-
-
-@faults.command()
-def boot(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
-    """Give a host its power back: the same disk, key and address."""
-    lab = _lab(name)
-    lab.boot(host)
-    _tell(lab, host, as_json=as_json)
-
-
-@faults.command()
-def exchange(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
-    """Put another machine in a host's place: an empty disk, the same address, a key of its own."""
-    lab = _lab(name)
-    lab.exchange(host)
-    _tell(lab, host, as_json=as_json)
-
-
-@faults.command()
 def fill(
     host: Host,
     name: Name = "lab",
@@ -131,12 +99,21 @@ def fill(
     _tell(lab, host, as_json=as_json)
 
 
-@faults.command()
-def free(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
-    """Give the disk its room back."""
-    lab = _lab(name)
-    lab.free(host)
-    _tell(lab, host, as_json=as_json)
+def _plain(verb: str, said: str) -> None:
+    """A fault that takes nothing but the host: `verb` is the lab's own method."""
+
+    @faults.command(verb, help=said)
+    def happen(host: Host, name: Name = "lab", as_json: options.Json = False) -> None:
+        lab = _lab(name)
+        getattr(lab, verb)(host)
+        _tell(lab, host, as_json=as_json)
+
+
+_plain("restore", "The link as it was: not cut and not slow.")
+_plain("kill", "Take a host's power.")
+_plain("boot", "Give a host its power back: the same disk, key and address.")
+_plain("exchange", "Put another machine in a host's place: an empty disk, the same address, a key of its own.")
+_plain("free", "Give the disk its room back.")
 
 
 def _tell(lab: Lab, host: str, *, as_json: bool) -> None:

@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import yaml
 
 from layout.release import ReleaseSpec
@@ -100,6 +103,16 @@ class Controller:
         out, err = self.process.communicate(timeout=WAIT_S * 2)
         self.steps += out.splitlines()
         return Answer(self.process.returncode, out, err, time.monotonic() - self.begun)
+
+
+@contextmanager
+def hosts(cmctl: FleetDriver, subnet: str = SUBNET) -> Iterator[Lab]:
+    """Four hosts for cmctl; gone at the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CMCTL_HOME", str(cmctl.home))
+        with Lab(cmctl.name, f"{subnet}.0/24", report=print) as lab:
+            lab.up(4)
+            yield lab
 
 
 class environment:  # noqa: N801 - used as a function

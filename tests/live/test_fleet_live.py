@@ -33,11 +33,8 @@ def cmctl(tmp_path_factory: pytest.TempPathFactory) -> FleetDriver:
 
 @pytest.fixture(scope="module")
 def lab(cmctl: FleetDriver) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CMCTL_HOME", str(cmctl.home))
-        with Lab(cmctl.name, f"{rig.SUBNET}.0/24", report=print) as lab:
-            lab.up(4)
-            yield lab
+    with rig.hosts(cmctl) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")

@@ -32,12 +32,9 @@ def cmctl(tmp_path_factory: pytest.TempPathFactory) -> FleetDriver:
 
 @pytest.fixture(scope="module")
 def lab(cmctl: FleetDriver) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CMCTL_HOME", str(cmctl.home))
-        with Lab(cmctl.name, f"{rig.SUBNET}.0/24", report=print) as lab:
-            lab.up(4)
-            cmctl.must("deploy", "--phase", "2", "--yes")
-            yield lab
+    with rig.hosts(cmctl) as lab:
+        cmctl.must("deploy", "--phase", "2", "--yes")
+        yield lab
 
 
 @pytest.fixture(scope="module")

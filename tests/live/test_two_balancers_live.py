@@ -14,6 +14,7 @@ from environments.certificates import certificate
 from environments.load import load as load_environment
 from phases.load import load as load_platform
 from templates.names import all_domains
+from tests.live import fleet_rig as rig
 from tests.live.driver import wait_for
 from tests.live.fleet_rig import FleetDriver
 from tests.live.traffic import Traffic
@@ -54,11 +55,8 @@ def cmctl(tmp_path_factory: pytest.TempPathFactory) -> Twins:
 
 @pytest.fixture(scope="module")
 def lab(cmctl: Twins) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CMCTL_HOME", str(cmctl.home))
-        with Lab(cmctl.name, f"{SUBNET}.0/24", report=print) as lab:
-            lab.up(4)
-            yield lab
+    with rig.hosts(cmctl, SUBNET) as lab:
+        yield lab
 
 
 def flags(lab: Lab, number: int) -> list[str]:
