@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from tools.lab import Lab
 
 SUBNET = "10.75.0"
 STACK = "codementee-fleet-phase2"
+APPS = ("app1", "app2")
 WAIT_S = 240
 
 
@@ -139,6 +141,16 @@ def serving(lab: Lab) -> str:
     wait_for(lambda: set(_flags(lab)) <= {"green"}, 15, "the end of a canary step whose controller is gone")
     flags = _flags(lab)
     return "green" if flags else "blue"
+
+
+def restart_idle(lab: Lab) -> None:
+    """Start the containers of the slot that nobody is sent to anew, on both app hosts at once, and wait until they serve."""
+    idle = "blue" if serving(lab) == "green" else "green"
+    script = 'docker ps -aq --filter "name=$1" | xargs docker restart -t 1 > /dev/null'
+    healthy = 'docker ps --filter "name=$1" --format "{{.Status}}" | grep -vc "(healthy)"'
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda host: lab.run(host, ["sh", "-c", script, "restart", f"{STACK}-{idle}-"]), APPS))
+    wait_for(lambda: all(lab.run(host, ["sh", "-c", healthy, "ask", f"{STACK}-{idle}-"]).out.strip() == "0" for host in APPS), 60, "health")
 
 
 def notes(lab: Lab) -> set[str]:
