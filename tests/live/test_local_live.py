@@ -6,6 +6,7 @@ The tests stand in the order of a life: deployed, grown, released, rolled back, 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import socket
@@ -201,6 +202,33 @@ def test_rollback_under_load(cmctl: Driver) -> None:
     assert done.document["moved_s"] < 1
     assert cmctl.run("preview", "--phase", "2", "--check").code == 0
     assert begun
+
+
+def test_prove_holds_a_long_poll_across_the_switch(cmctl: Driver) -> None:
+    """`deploy --prove` of a new version holds long polls from before the switch until the old slot has stopped: none fails.
+
+    The poll that is held at the old version's stop is answered by it, so the stop is not held up; the gate sees no slowness in 20 s.
+    """
+    done = cmctl.must("deploy", "--phase", "2", "--version", "1.1.7", "--keep-warm", "0s", "--prove", "--yes", "--json")
+    said = next(line for line in done.err.splitlines() if line.startswith("--prove:"))
+    print(f"\n{said}; command {done.seconds:.1f} s; gate {done.document['evidence']}")
+    found = re.fullmatch(r"--prove: ([\d,]+) requests, 0 failed, worst latency .* p99 .*; (\d+) long polls?, 0 failed.*", said)
+    assert found, said
+    assert int(found[1].replace(",", "")) > 100
+    assert int(found[2]) >= 1
+    assert done.document["version"] == "1.1.7"
+
+
+def test_a_long_poll_that_fails_already_is_told_first(cmctl: Driver) -> None:
+    """Where the long poll fails before anything was done, `--prove` ends with 3 and its reason, and nothing is deployed."""
+    before = live_release(cmctl)
+    cmctl.platform(lambda facts: facts.update(long_poll={"url": "/api/nothing-here", "wait_s": {"value": 5, "source": "this test"}}))
+    done = cmctl.run("deploy", "--phase", "2", "--version", "1.1.8", "--prove", "--yes", "--json")
+    cmctl.plain()
+    assert done.code == 3, done.err
+    assert "the long poll fails before the operation" in done.err
+    assert "404" in done.err
+    assert live_release(cmctl) == before
 
 
 def test_second_deploy_is_told_who_holds_the_lock(cmctl: Driver) -> None:
