@@ -12,17 +12,17 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from app import events, faults, metrics, tracing, upkeep
+from app import events, faults, metrics, stopping, tracing, upkeep
 from app.parts import Parts, assemble
-from app.routes import auth, bookings, catalog, health, payments
+from app.routes import auth, bookings, catalog, changes, health, payments
 from app.settings import Settings, load
 
 log = logging.getLogger("app")
 ROUTERS = {
     "user": (auth.router,),
-    "booking": (catalog.router, bookings.router),
+    "booking": (catalog.router, changes.router, bookings.router),
     "payment": (payments.router,),
-    "all": (auth.router, catalog.router, bookings.router, payments.router),
+    "all": (auth.router, catalog.router, changes.router, bookings.router, payments.router),
 }
 
 
@@ -74,6 +74,7 @@ def _beside(app: FastAPI, parts: Parts, listener: events.Listener | None) -> Ite
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts = assemble(app.state.settings)
     app.state.parts = parts
+    app.state.board = changes.Board(lambda: catalog.free(parts), asyncio.Event())
     if app.state.settings.service in {"all", "booking"}:
         try:
             await catalog.warm(parts)
@@ -81,7 +82,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             log.warning("the cache starts cold: %s", error)
     listener = _listener(parts)
     beside = [asyncio.create_task(one) for one in _beside(app, parts, listener)]
-    yield
+    with stopping.heard(app.state.board.stop):
+        yield
     for one in beside:
         one.cancel()
     await asyncio.gather(*beside, return_exceptions=True)

@@ -19,7 +19,7 @@ KeepWarm = Annotated[
     str | None, typer.Option("--keep-warm", metavar="1h", help="How long the former version stays ready for the way back: 90s, 30m, 1h.")
 ]
 Prove = Annotated[
-    bool, typer.Option("--prove", help="Play the journeys meanwhile and say what they noticed; exit 3 when a request failed.")
+    bool, typer.Option("--prove", help="Play the journeys and hold a long poll meanwhile; say what they noticed; exit 3 when one failed.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]

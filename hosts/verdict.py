@@ -36,27 +36,37 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Request:
-    """`at`: seconds, the balancer's clock. `route`: method and path with what names one thing left out."""
+    """`at`: seconds, the balancer's clock. `route`: method and path with what names one thing left out.
+
+    One that `waits` does so on purpose: it may fail, but its time is neither quick nor slow.
+    """
 
     at: float
     status: int
     seconds: float
     route: str = ""
+    waits: bool = False
 
     @property
     def failed(self) -> bool:
         return self.status >= 500
 
 
-def parse(lines: Sequence[str], since: float) -> dict[str, list[Request]]:
-    """Slot → users' requests from access log lines; what is no such line is skipped, probes do not count."""
+def parse(lines: Sequence[str], since: float, waits: Sequence[str] = ()) -> dict[str, list[Request]]:
+    """Slot → users' requests from access log lines; what is no such line is skipped, probes do not count.
+
+    `waits`: the paths of long polls.
+    """
     found: dict[str, list[Request]] = {}
     for line in lines:
         if not line.startswith("{"):
             continue
         try:
             row = json.loads(line)
-            request = Request(float(row["msec"]), int(row["status"]), float(row["request_time"]), route(row.get("method"), row.get("path")))
+            path = row.get("path")
+            request = Request(
+                float(row["msec"]), int(row["status"]), float(row["request_time"]), route(row.get("method"), path), path in waits
+            )
         except (ValueError, KeyError, TypeError):
             continue
         # What the balancer answers by itself (a limit, a closed door) says nothing of a version.
@@ -111,22 +121,25 @@ def _slow(requests: Sequence[Request], former: Sequence[Request], limits: GateLi
     The comparison is of medians: the first requests of any version meet cold caches, and only the tail feels them.
     """
     # A fast failure is not fast.
-    served = [one for one in former if not one.failed]
+    timed, served = [one for one in requests if not one.waits], [one for one in former if not one.failed and not one.waits]
+    if not timed:
+        return ""
     known = len(served) >= limits.min_requests
-    p95, before = p95_ms(requests) or 0.0, (p95_ms(served) or 0.0) if known else 0.0
+    p95, before = p95_ms(timed) or 0.0, (p95_ms(served) or 0.0) if known else 0.0
     if p95 > limits.p95_ms and before <= limits.p95_ms:
         return f"above {limits.p95_ms} ms" + (f", where the former version's p95 is {before:.0f} ms" if known else "")
     if not known:
         return ""
-    usual, usual_before = quantile_ms(requests, 0.5), quantile_ms(served, 0.5)
+    usual, usual_before = quantile_ms(timed, 0.5), quantile_ms(served, 0.5)
     if usual > max(SLOWER_TIMES * usual_before, usual_before + SLOWER_MS):
         return f"half of them took more than {usual:.0f} ms, of the former version's {usual_before:.0f} ms in the same seconds"
     return ""
 
 
 def p95_ms(requests: Sequence[Request]) -> float | None:
-    """Nearest-rank 95th percentile in ms; None without requests."""
-    return quantile_ms(requests, 0.95) if requests else None
+    """Nearest-rank 95th percentile in ms of those that do not wait on purpose; None without any."""
+    timed = [one for one in requests if not one.waits]
+    return quantile_ms(timed, 0.95) if timed else None
 
 
 def quantile_ms(requests: Sequence[Request], share: float) -> float:

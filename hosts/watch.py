@@ -23,7 +23,7 @@ async def watch(balancers: Sequence[Balancer], slot: Slot, limits: GateLimits, w
     since = await asyncio.gather(*(_clock(host) for host, _ in balancers))
     while True:
         await asyncio.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
-        logs = await asyncio.gather(*(_log(one, start) for one, start in zip(balancers, since, strict=True)))
+        logs = await asyncio.gather(*(_log(one, start, limits.waits) for one, start in zip(balancers, since, strict=True)))
         over = time.monotonic() >= end
         verdict = judge(_of(logs, slot), _of(logs, Opposite[slot]), limits, early=not over)
         if over or verdict.answer == "fail":
@@ -39,7 +39,7 @@ async def _clock(host: Host) -> float:
     return float(await output(host.connection, ["date", "+%s.%N"], what="reading the clock"))
 
 
-async def _log(balancer: Balancer, since: float) -> dict[str, list[Request]]:
+async def _log(balancer: Balancer, since: float, waits: Sequence[str]) -> dict[str, list[Request]]:
     host, container = balancer
     done = await host.connection.run(["docker", "logs", "--since", f"{since:.3f}", container])
-    return parse(done.stdout.splitlines(), since)
+    return parse(done.stdout.splitlines(), since, waits)

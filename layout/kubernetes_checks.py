@@ -24,7 +24,8 @@ class Need:
 
 def check(plan: ClusterPlan) -> None:
     """Raises BadInput that lists everything that cannot work in this plan."""
-    findings = [*_fits(plan), *_largest(plan), *_connections(plan), *_drain(plan), *_sharding(plan), *_limits(plan), *_place(plan)]
+    checks = (_fits, _largest, _connections, _drain, _sharding, _limits, _waits, _place)
+    findings = [finding for one in checks for finding in one(plan)]
     if findings:
         raise BadInput("\n".join(findings), why=f"{plan.stack} cannot work like this", hint="correct the phase's or the environment's file")
 
@@ -154,6 +155,17 @@ def _limits(plan: ClusterPlan) -> list[str]:
     return [
         f"route {one.path}: {one.limit} is no limit of {plan.platform.name}" for one in plan.routes if one.limit and one.limit not in known
     ]
+
+
+def _waits(plan: ClusterPlan) -> list[str]:
+    """A gateway that gives up before a long poll is over turns every quiet one into a failure."""
+    poll = plan.platform.long_poll
+    ways = [one for one in plan.routes if "web" in one.domains and poll and f"{poll.path}/".startswith(f"{one.path.rstrip('/')}/")]
+    if poll is None or not ways:
+        return []
+    way = max(ways, key=lambda one: len(one.path))
+    early = way.timeout_s <= poll.wait_s
+    return [f"route {way.path} gives up after {way.timeout_s} s, and long_poll waits {poll.wait_s} s"] if early else []
 
 
 def _place(plan: ClusterPlan) -> list[str]:

@@ -113,7 +113,10 @@ class Relief(Part):
 
 
 class GateLimits(Part):
-    """What the gate of a release asks for. `canary`: shares in per cent that the new version gets first, each for `canary_s`."""
+    """What the gate of a release asks for. `canary`: shares in per cent that the new version gets first, each for `canary_s`.
+
+    `waits`: paths whose requests wait on purpose, so that their time says nothing.
+    """
 
     window_s: int
     min_requests: int
@@ -123,6 +126,7 @@ class GateLimits(Part):
     keep_warm_s: int
     canary: tuple[int, ...] = ()
     canary_s: int = 5
+    waits: tuple[str, ...] = ()
 
 
 class ReleaseSpec(Part):

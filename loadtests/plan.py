@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from environments.model import Environment
 from errors import BadInput
 from loadtests import journeys as catalogue
-from phases.model import Journey, Phase, Platform, Slo
+from phases.model import Journey, LongPoll, Phase, Platform, Slo
 
 SCHEMA = "cmctl/load-plan/1"
 # RFC 2544 sets 198.18.0.0/15 apart for load tests: 131,072 addresses that belong to nobody.
@@ -106,6 +106,7 @@ class Plan(Fixed):
     max_in_flight: Annotated[int, Field(gt=0, le=900)] = 800
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
     seed: int = 1
+    long_poll: LongPoll | None = None
 
     @model_validator(mode="after")
     def journeys_are_there(self) -> Plan:
@@ -159,7 +160,7 @@ def plan_for(
         slo=phase.slo, slos={one.number: one.slo for one in (phase, *others)}, limits_ms=_limits(phase, others), variables=given,
         client_addresses=ADDRESS_POOL if environment.trusted_proxies else 0, probes=probes,
         accounts=20 if catalogue.needs_accounts(platform.journeys.values()) else 0,
-        seed=secrets.randbelow(2**31) if seed is None else seed,
+        seed=secrets.randbelow(2**31) if seed is None else seed, long_poll=platform.long_poll,
     )  # fmt: skip
 
 

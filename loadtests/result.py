@@ -98,6 +98,22 @@ class Measured(Value):
     recovery_s: float | None = None
 
 
+class Polls(Value):
+    """Long polls around an operation. `held`: the last one was still open when we ended it, and is neither answered nor failed."""
+
+    answered: int
+    failed: int
+    held: bool
+    reasons: dict[str, int]
+
+
+class Steady(Value):
+    """What steady traffic noticed. `measured` is None when the generator has no figures, `polls` when the platform names no long poll."""
+
+    measured: Measured | None
+    polls: Polls | None = None
+
+
 class Verdict(StrEnum):
     PASS = "PASS"  # noqa: S105 - a verdict, not a password
     FAIL = "FAIL"

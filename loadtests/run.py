@@ -20,10 +20,10 @@ import psutil
 from pydantic import ValidationError
 
 from errors import BadInput, CannotTell, GateRefused, Unreachable
-from loadtests import compare, conclude, hunt, progress, selftest, soak, spike, verdict
+from loadtests import compare, conclude, hunt, polling, progress, selftest, soak, spike, verdict
 from loadtests.machine import this_machine
 from loadtests.plan import PROBE_LIMIT_S, Plan, Probe
-from loadtests.result import CapacityResult, Judgement, Measured, Result, Verdict
+from loadtests.result import CapacityResult, Judgement, Measured, Polls, Result, Steady, Verdict
 
 ROOT = Path(__file__).parent.parent
 OnProgress = Callable[[progress.Progress], None]
@@ -286,10 +286,10 @@ def result(plan: Plan, profile: str, measured: Measured | None, *, interrupted: 
 
 
 @contextlib.contextmanager
-def steady(plan: Plan, rate: float) -> Iterator[Future[Measured | None]]:
-    """Load at one rate around whatever the block does; the figures are there when the block has ended.
+def steady(plan: Plan, rate: float) -> Iterator[Future[Steady]]:
+    """Load at one rate around whatever the block does, and the plan's long poll held open; the figures are there when the block has ended.
 
-    The block starts once requests are under way. Raises as `smoke` does before it starts.
+    The block starts once requests are under way. Raises as `smoke` does before it starts, and GateRefused where the long poll fails already.
     """
     flowing = threading.Event()
 
@@ -297,18 +297,39 @@ def steady(plan: Plan, rate: float) -> Iterator[Future[Measured | None]]:
         if isinstance(event, progress.Second):
             flowing.set()
 
-    figures: Future[Measured | None] = Future()
-    with Generator(plan, hear) as child, ThreadPoolExecutor(1) as thread:
+    figures: Future[Steady] = Future()
+    with _held(plan) as poller, Generator(plan, hear) as child, ThreadPoolExecutor(1) as thread:
         measuring = thread.submit(child.measure, Probe(name="steady", rate_per_s=rate, warmup_s=0, seconds=PROBE_LIMIT_S))
         measuring.add_done_callback(lambda _: flowing.set())
         flowing.wait()
         if measuring.done():
             measuring.result()
         try:
+            if poller:
+                _fine(poller.polls)
             yield figures
         finally:
+            polls = poller.end() if poller else None
             child.stop()
-            figures.set_result(measuring.result())
+            figures.set_result(Steady(measured=measuring.result(), polls=polls))
+
+
+@contextlib.contextmanager
+def _held(plan: Plan) -> Iterator[polling.Poller | None]:
+    if plan.long_poll is None:
+        yield None
+        return
+    with polling.held(plan.target, plan.long_poll) as poller:
+        yield poller
+
+
+def _fine(polls: Polls) -> None:
+    """Raises GateRefused where the long poll fails before anything was done, as journeys are refused that fail before load."""
+    if polls.failed:
+        raise GateRefused(
+            "the long poll fails before the operation", why=", ".join(polls.reasons),
+            hint="cmctl status; a version without it is replaced without --prove",
+        )  # fmt: skip
 
 
 @contextlib.contextmanager

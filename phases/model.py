@@ -28,6 +28,7 @@ Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
 Attribute = Annotated[str, Field(pattern=r"^-?[A-Za-z_][A-Za-z0-9_.]*$")]
 UrlPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*$")]
+Question = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*(\?[A-Za-z0-9._~=&-]*)?$")]
 
 
 class Facts(BaseModel):
@@ -121,6 +122,20 @@ class Journey(Facts):
         return self
 
 
+class LongPoll(Facts):
+    """A GET that waits on purpose until there is news, `wait_s` at most: `url` is its path with the query that asks for the wait.
+
+    Anybody may ask it. `--prove` holds one open; gates count its failures, and do not take its time for slowness.
+    """
+
+    url: Question
+    wait_s: Annotated[int, Field(gt=0, le=300, strict=True)]
+
+    @property
+    def path(self) -> str:
+        return self.url.partition("?")[0]
+
+
 class Session(Facts):
     ttl_s: Positive
     sliding: bool
@@ -143,6 +158,7 @@ class Platform(Facts):
     jobs: tuple[Job, ...] = ()
     journeys: dict[Slug, Journey] = {}
     probes: tuple[UrlPath, ...]
+    long_poll: LongPoll | None = None
 
     @model_validator(mode="after")
     def names_exist(self) -> Platform:
@@ -157,6 +173,20 @@ class Platform(Facts):
         for name, service in self.services.items():
             for index, secret in enumerate(service.secrets):
                 _known(secret, self.secrets, "services", name, "secrets", index)
+        return self
+
+    @model_validator(mode="after")
+    def long_poll_may_wait(self) -> Platform:
+        """Its route lets it wait: a proxy that gives up first turns every quiet poll into a failure."""
+        if self.long_poll is None:
+            return self
+        poll = self.long_poll
+        ways = [route for route in self.routes if route.domain == "web" and poll.path.startswith(route.path)]
+        if not ways:
+            raise broken(f"no route of the web domain leads to {poll.path}", "long_poll", "url")
+        way = max(ways, key=lambda route: len(route.path))
+        if way.timeouts.read_s <= poll.wait_s:
+            raise broken(f"route {way.path} gives up after read_s {way.timeouts.read_s}: it has to be longer", "long_poll", "wait_s")
         return self
 
     @model_validator(mode="after")

@@ -76,7 +76,8 @@ class Base:
     def _nginx(self, one: Fixed, text: str, extra: Mapping[str, str]) -> Service:
         self.files[f"base/{one.name}/nginx.conf"] = text
         self.secret_files[CERTIFICATE] = self.certificate.chain + self.certificate.key
-        service = hardened(self.layout, one, self.images, APP_USER) | {"stop_signal": "SIGQUIT", "stop_grace_period": "15s"}
+        ending = {"stop_signal": "SIGQUIT", "stop_grace_period": f"{nginx.stop_s(self.layout)}s"}
+        service = hardened(self.layout, one, self.images, APP_USER) | ending
         service |= mounts({f"./{one.name}": "/etc/cmctl/nginx", f"./{CERTIFICATE_FOLDER}": nginx.TLS_FOLDER, **extra})
         service["command"] = ["nginx", "-c", "/etc/cmctl/nginx/nginx.conf", "-e", "/dev/stderr", "-g", "daemon off;"]
         return service

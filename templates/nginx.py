@@ -20,6 +20,8 @@ EDGE_FAIL_TIMEOUT_S = 3
 # A TLS handshake twice a minute is no burden; a balancer that is made anew waits that long for busy clients to leave it.
 KEEPALIVE_S = 30
 RETRY_AFTER_S = 60
+# What stands around the longest read timeout of a route: the edge before it, and the end of a container, wait a little longer.
+EDGE_READ_S, STOP_S, MARGIN_S = 30, 15, 5
 # nginx' version as numbers. The oldest that is supported, Debian 12's: newer ones take its directives too, with a warning.
 Version = tuple[int, ...]
 OLDEST: Version = (1, 22, 1)
@@ -97,7 +99,17 @@ def edge(layout: Layout, host: str, version: Version) -> str:
         origins=origins,
         tries=max(len(one.servers) for one in origins),
         own_authority=layout.environment.tls.origin == "generated",
+        read_s=max(EDGE_READ_S, _longest_s(layout) + MARGIN_S),
     )
+
+
+def stop_s(layout: Layout) -> int:
+    """Seconds that a proxy which is asked to end gives the requests under way."""
+    return max(STOP_S, _longest_s(layout) + MARGIN_S)
+
+
+def _longest_s(layout: Layout) -> int:
+    return max((route.timeouts.read_s for route in layout.platform.routes), default=0)
 
 
 def _origin(layout: Layout, phase: Phase, host: str) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def spec(
         checks={slot: _checks(layout, slot, balancers) for slot in SLOTS} if balancers else {},
         commands=_commands(layout),
         probes=tuple(probe for balancer in balancers for probe in _probes(layout, balancer)),
-        gate=GateLimits(**layout.phase.gate.model_dump()),
+        gate=GateLimits(**layout.phase.gate.model_dump(), waits=(layout.platform.long_poll.path,) if layout.platform.long_poll else ()),
         reliefs=reliefs(layout),
     )
 

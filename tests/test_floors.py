@@ -18,7 +18,7 @@ FLOORS = {
     "layout": 2,
     "templates": 3, "costs": 3, "loadtests": 3, "monitoring": 3,
     "hosts": 4, "images": 4, "tools.builder": 4, "tools.toolchain": 4, "monitoring.gateway": 4, "monitoring.gates": 4,
-    "stacks": 5, "tools": 5, "loadtests.run": 5, "runbooks": 5,
+    "stacks": 5, "tools": 5, "loadtests.run": 5, "loadtests.polling": 5, "runbooks": 5,
     "commands": 6, "cli": 6,
 }  # fmt: skip
 APART = {"app", "tests", "loadtests.locustfile", "loadtests.generator", "loadtests.crew"}

@@ -36,12 +36,14 @@ async def interview_types() -> Any:
 @router.get("/api/time-slots")
 async def slots(parts: PartsOf, date: Date | None = None) -> Any:
     """Free slots, of one day or the next hundred from today on."""
+    return await parts.cache.get("slots", (date or "all",), lambda: free(parts, date))
+
+
+async def free(parts: Parts, date: str | None = None) -> list[dict[str, Any]]:
+    """The free slots themselves, in an order that does not change by itself."""
     query: dict[str, Any] = {"status": "available", "date": date or {"$gte": now()[:10]}}
-
-    async def fill() -> list[dict[str, Any]]:
-        return [row async for row in parts.database.read.time_slots.find(query, {"_id": 0}).sort("date", 1).limit(100)]
-
-    return await parts.cache.get("slots", (date or "all",), fill)
+    rows = parts.database.read.time_slots.find(query, {"_id": 0}).sort([("date", 1), ("id", 1)]).limit(100)
+    return [row async for row in rows]
 
 
 async def _all(parts: Parts, collection: str) -> list[dict[str, Any]]:

@@ -114,6 +114,39 @@ def test_a_version_that_is_only_slow_fails_beside_the_former() -> None:
     assert judge([Request(0, 200, 0.15)] * 3 + [Request(0, 200, 0.02)] * 27, former, GATE).answer == "pass"
 
 
+def polled(slot: str = "green", status: int = 200, query: str = "/api/time-slots/changes") -> str:
+    return json.dumps(json.loads(line(slot, status, seconds=20.0)) | {"path": query})
+
+
+WAITS = ("/api/time-slots/changes",)
+
+
+@pytest.mark.parametrize("former", [0, 100])
+def test_a_long_poll_is_not_slow(former: int) -> None:
+    """Requests that wait on purpose for 20 s never make a sound release slow, be they a quarter of all; without the fact they would."""
+    lines = [line()] * 60 + [polled()] * 20 + [line("blue")] * former
+    for waits, answer in ((WAITS, "pass"), ((), "fail")):
+        found = parse(lines, 0.0, waits)
+        assert judge(found["green"], found.get("blue", []), GATE).answer == answer
+    assert "80 requests, 0 failed, p95 10 ms" in judge(parse(lines, 0.0, WAITS)["green"], [], GATE).evidence
+
+
+def test_a_long_poll_that_fails_counts() -> None:
+    """A release that breaks the long poll is refused as one that breaks any other route; another path of its kind is an ordinary one."""
+    lines = [line()] * 500 + [polled(status=502)] * 3 + [polled("blue")] * 10
+    found = parse(lines, 0.0, WAITS)
+    assert "GET /api/time-slots/changes failed 3 of 3" in judge(found["green"], found["blue"], GATE).evidence
+    assert not any(one.waits for one in parse([polled(query="/api/time-slots/changes/x"), polled(query="")], 0.0, WAITS)["green"])
+
+
+def test_nothing_but_long_polls_says_nothing_of_speed() -> None:
+    """Where all that came waits on purpose, there is no p95 and no comparison, in either version."""
+    only = parse([polled()] * 30 + [polled("blue")] * 30, 0.0, WAITS)
+    verdict = judge(only["green"], only["blue"], GATE)
+    assert (verdict.answer, verdict.p95_ms) == ("pass", None)
+    assert judge([Request(0, 200, 0.01)] * 30, only["blue"], GATE).answer == "pass"
+
+
 def test_a_slow_machine_is_not_the_new_versions_fault() -> None:
     """Above the limit is a no only where the former version is not above it too; after the switch, with no former, it always is."""
     slow = [Request(0, 200, 0.5)] * 30

@@ -47,6 +47,14 @@ def test_the_guides_figures_work() -> None:
     assert found.namespace == "codementee-local"
 
 
+def test_a_gateway_lets_the_long_poll_wait() -> None:
+    """A route that gives up before the long poll is over is refused, and the longest one that leads there is the one that counts."""
+    facts = planned().facts.model_dump()
+    ways = [way for way in facts["routes"] if way["path"] != "/api/time-slots/changes"]
+    said = refused(planned(kubernetes={"routes": ways}))
+    assert "route /api/time-slots gives up after 10 s, and long_poll waits 20 s" in said
+
+
 def test_another_kind_of_phase_is_no_plan() -> None:
     """A phase on hosts has no cluster plan, and the text says what it runs on."""
     with pytest.raises(BadInput, match="phase 2 runs on compose"):

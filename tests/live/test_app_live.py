@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -22,6 +26,7 @@ from tools.toolchain import ferretdb
 
 pytestmark = pytest.mark.live
 LIMIT_S = 30.0
+POLL = "/api/time-slots/changes"
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +135,60 @@ async def test_ended_sessions_go_and_users_are_counted(stores: dict[str, str], m
         print(f"  counted {counted}")
         assert counted == {"registered": accounts, "active": accounts - 1, "paying": 1}
         assert 'platform_users{basis="paying"} 1.0' in (await asking.get("/metrics")).text
+
+
+async def test_a_new_slot_is_told_to_who_waits(stores: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slot that becomes free reaches the open long poll within three seconds, and the mark of one process is that of another."""
+    async with client(stores, monkeypatch) as (app, asking):
+        mark = (await asking.get(POLL, params={"wait": 0})).json()["mark"]
+        held = asyncio.create_task(asking.get(POLL, params={"since": mark}))
+        await asyncio.sleep(1.5)
+        assert not held.done()
+        slot = {"id": "slot-new", "date": "2999-01-01", "time": "10:00", "status": "available"}
+        await app.state.parts.database.write.time_slots.insert_one(dict(slot))
+        begun = time.monotonic()
+        news = (await held).json()
+        print(f"  told after {time.monotonic() - begun:.2f} s")
+        assert time.monotonic() - begun < 3
+        assert news["changed"]
+        assert slot in news["slots"]
+    async with client(stores, monkeypatch) as (_, asking):
+        assert (await asking.get(POLL, params={"since": news["mark"], "wait": 0})).json()["changed"] is False
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_held_poll_does_not_hold_a_stop_up(stores: dict[str, str], workers: int) -> None:
+    """The real server answers its long polls properly at SIGTERM and ends within seconds, with one worker and with several."""
+    await until_there(settings.load(stores))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    variables = {**os.environ, **stores, "PORT": str(port), "WEB_CONCURRENCY": str(workers)}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "app", env=variables, cwd=Path(__file__).parents[2])
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=LIMIT_S) as asking:
+            await until_ready(asking)
+            held = [asyncio.create_task(asking.get(POLL)) for _ in range(8)]
+            await asyncio.sleep(1.5)
+            assert not any(one.done() for one in held)
+            begun = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            answers = await asyncio.gather(*held)
+            answered = time.monotonic() - begun
+            await asyncio.wait_for(process.wait(), LIMIT_S)
+        print(f"  {workers} workers: answered after {answered:.2f} s, ended after {time.monotonic() - begun:.2f} s")
+        assert {(one.status_code, one.json()["changed"]) for one in answers} == {(200, False)}
+        assert time.monotonic() - begun < 5
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def until_ready(asking: httpx.AsyncClient) -> None:
+    end = time.monotonic() + LIMIT_S
+    while True:
+        with suppress(httpx.TransportError):
+            if (await asking.get("/readyz")).status_code == 200:
+                return
+        assert time.monotonic() < end, "the app does not get ready"
+        await asyncio.sleep(0.1)

@@ -37,6 +37,14 @@ def test_a_local_plan_goes_to_the_declared_address_under_the_domains_name() -> N
     assert plan.accounts == 20
 
 
+def test_a_plan_names_the_platforms_long_poll() -> None:
+    """The long poll comes from the platform's file; a platform without one has a plan all the same."""
+    assert (found := made().long_poll) is not None
+    assert found == CODEMENTEE.platform.long_poll
+    quiet = CODEMENTEE.platform.model_copy(update={"long_poll": None})
+    assert plan_for(quiet, CODEMENTEE.phase(2), LOCAL, (PROBE,)).long_poll is None
+
+
 def test_a_plan_survives_its_journey_to_the_child() -> None:
     """What the child reads is what the parent wrote."""
     plan = made(others=[CODEMENTEE.phase(number) for number in (1, 2, 3)])

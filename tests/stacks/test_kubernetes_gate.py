@@ -29,6 +29,18 @@ def test_a_metrics_page_is_counted() -> None:
     assert p95_ms(found) == 200
 
 
+def test_a_route_that_waits_on_purpose_is_not_slow() -> None:
+    """The times of a long poll's route are left out, whatever an application measures there; its requests count as all do."""
+    poll = """http_requests_total{method="GET",route="/changes",status="200"} 50.0
+http_request_duration_seconds_bucket{le="0.2",method="GET",route="/changes"} 0.0
+http_request_duration_seconds_bucket{le="+Inf",method="GET",route="/changes"} 50.0
+"""
+    told = (PAGE + poll).replace("+Inf", "inf")
+    assert p95_ms(counted(told, {"/changes"})) == 200
+    assert p95_ms(counted(told)) == float("inf")
+    assert counted(told, {"/changes"}).total == 142
+
+
 def test_only_the_window_counts() -> None:
     """What was counted before the window is left out; a counter that started anew counts from nothing."""
     before, after = counted(PAGE), counted(PAGE.replace("90.0", "150.0").replace("} 2.0", "} 1.0"))

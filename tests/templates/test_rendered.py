@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,21 @@ def test_flags_of_a_step() -> None:
     assert live.flags("green", "green", 5) == ("green",)
     assert live.flags("blue") == ()
     assert sorted(live.flags("green", "blue", 50)) == ["green", "to-blue-50"]
+
+
+@pytest.mark.parametrize(("read_s", "edge_s", "stop_s"), [(3, 30, 15), (25, 30, 30), (60, 65, 65)])
+def test_nothing_around_a_route_gives_up_before_it(read_s: int, edge_s: int, stop_s: int) -> None:
+    """The edge in front waits longer than the longest read timeout of any route, and a proxy that is asked to end does too."""
+    placed = layout(2, "edge")
+    timeouts = placed.platform.routes[0].timeouts.model_copy(update={"read_s": read_s})
+    routes = tuple(route.model_copy(update={"timeouts": timeouts}) for route in placed.platform.routes)
+    changed = dataclasses.replace(placed, platform=placed.platform.model_copy(update={"routes": routes}))
+    assert f"proxy_read_timeout {edge_s}s;" in nginx.edge(changed, "local", nginx.OLDEST)
+    assert nginx.stop_s(changed) == stop_s
+
+
+def test_the_gate_knows_what_waits() -> None:
+    """The platform's long poll reaches the gate by its path alone, and does not make another release of it."""
+    found = spec(2, "phase2")
+    assert found.gate.waits == ("/api/time-slots/changes",)
+    assert found.model_copy(update={"gate": found.gate.model_copy(update={"waits": ()})}).release_id() == found.release_id()
