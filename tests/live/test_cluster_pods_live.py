@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import re
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.cluster_traffic import PASSWORD, Request, Traffic, account, asked
+from tests.live.cluster_traffic import PASSWORD, Request, Traffic, account, asked, exchange
 from tests.live.phase3_rig import APPS, BASE, NAMESPACE, Rig
 from tools.cluster import Cluster
 from tools.cluster.api import wait
@@ -66,6 +67,22 @@ def test_spans_arrive_and_tell_nothing_of_a_person(rig: Rig) -> None:
     keys = {attribute["key"] for span in rig.traces.spans() for attribute in span["attributes"]}
     assert keys == {"http.request.method", "http.route", "http.response.status_code"}
     print(f"\n{len(rig.traces.spans())} spans of {len(rig.traces.batches())} batches; attributes {sorted(keys)}")
+
+
+def test_prometheus_asks_every_pod_by_itself(rig: Rig) -> None:
+    """Each pod of each service is a target of its own and answers: as many as there are pods, none through a Service's address."""
+    address, port = rig.service("prometheus-reader")
+
+    question = "count%20by%20(job)%20(up%3D%3D1)"
+
+    def seen() -> dict[str, int]:
+        status, text = asyncio.run(exchange(Request("up", address, port, f"/api/v1/query?query={question}", 1)))
+        assert status == 200, text
+        return {one["metric"]["job"]: int(one["value"][1]) for one in json.loads(text)["data"]["result"]}
+
+    wanted = {"user": 3, "booking": 2, "payment": 2}
+    wait(lambda: {name: seen().get(name) for name in wanted} == wanted, 60, f"targets that answer: {wanted}", step_s=1)
+    print(f"\ntargets that answer: {seen()}")
 
 
 def test_a_rolling_release_loses_no_request(rig: Rig) -> None:
