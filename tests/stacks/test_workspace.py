@@ -72,6 +72,8 @@ def test_signals_reach_the_cli_once_each(tmp_path: Path) -> None:
         until(lambda: bool((tmp_path / "group").read_text().strip()))
         os.kill(os.getpid(), signal.SIGTERM)
 
+    # A suite that runs in a shell's background has SIGINT ignored, and so would the stand-in for the CLI.
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=interrupt)
     with signals.passed_on(cli, heard.append):
@@ -79,6 +81,7 @@ def test_signals_reach_the_cli_once_each(tmp_path: Path) -> None:
         with pytest.raises(automation.CommandError, match="interrupted"):
             cli.run(["up"], str(tmp_path), {})
     thread.join()
+    signal.signal(signal.SIGINT, own)
     assert int((tmp_path / "group").read_text()) != os.getpgrp()
     assert cli.interrupted == 1
     assert heard[0].startswith("SIGTERM: stopping in order")
