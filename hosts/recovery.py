@@ -32,12 +32,16 @@ def _of(hosts: Mapping[str, Host], entries: Mapping[str, Journal]) -> dict[str, 
     return {name: hosts[name] for name in entries}
 
 
-async def finish(hosts: Mapping[str, Host], lease: Lease, entries: Mapping[str, Journal]) -> None:
-    """Write the new truth on every host, then close the journals; the slot that was left stops when its warm time is over."""
+async def finish(hosts: Mapping[str, Host], lease: Lease, entries: Mapping[str, Journal], *, base: bool = True) -> None:
+    """Write the new truth on every host, then close the journals; the slot that was left stops when its warm time is over.
+
+    `base`: the base part may be half-way, so it is brought once more. That reloads the balancer, which costs idle connections:
+    whoever has just brought it says no.
+    """
 
     async def one(host: Host) -> None:
         entry = entries[host.name]
-        if entry.base:
+        if base and entry.base:
             await restore_base(host, lease, entry.next.release)
         await states.save(host, lease, entry.next)
         await bundles.make_current(host, lease, entry.next.release)

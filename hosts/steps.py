@@ -261,6 +261,6 @@ async def passed(run: Run) -> str:
 
 async def settle(run: Run) -> str:
     """The new truth on every host; the former slot stays warm for the way back."""
-    await finish(run.hosts, run.lease, {name: entry(run, name, "settle", passed=True) for name in run.hosts})
+    await finish(run.hosts, run.lease, {name: entry(run, name, "settle", passed=True) for name in run.hosts}, base=False)
     warm = [slot for one in run.former.values() if one for slot in one.slots if slot != run.slot]
     return f"{run.release} is current" + (f"; {warm[0]} stays warm for {run.spec.gate.keep_warm_s} s" if warm and run.slotted else "")

@@ -368,18 +368,26 @@ def test_sigkill_leaves_one_whole_version(cmctl: Driver, moment: str) -> None:
 
 
 def test_drift_is_seen_and_mended(cmctl: Driver) -> None:
-    """An edited file and a stopped container show in a preview, and a deploy brings both back without touching the slots' traffic."""
+    """An edited file and a stopped container show in a preview, and a deploy brings both back; the balancer is not even reloaded."""
     base = cmctl.home / "hosts" / "local" / STACK / "base"
     (base / "redis-cache" / "redis.conf").write_text("maxmemory 1mb\n", encoding="utf-8")
     subprocess.run(["docker", "stop", f"{STACK}-base-redis-exporter"], check=True, capture_output=True)
     seen = cmctl.run("preview", "--phase", "2", "--version", current_version(cmctl), "--refresh", "--check", "--json")
     assert seen.code == 3, seen.err
     assert "redis.conf" in seen.out
+    workers = balancer_workers()
     with cmctl.traffic() as load:
         cmctl.must("deploy", "--phase", "2", "--version", current_version(cmctl), "--yes")
     assert load.tally.failed == 0, load.tally.line()
+    assert balancer_workers() == workers
     assert "maxmemory 1mb" not in (base / "redis-cache" / "redis.conf").read_text(encoding="utf-8")
     assert f"{STACK}-base-redis-exporter" in docker("ps", "--format", "{{.Names}}")
+
+
+def balancer_workers() -> list[str]:
+    """Process numbers of the balancer's workers: a reload makes new ones."""
+    lines = docker("top", f"{STACK}-base-balancer", "-o", "pid,cmd")
+    return sorted(line.split()[0] for line in lines if "worker process" in line)
 
 
 def current_version(cmctl: Driver) -> str:
