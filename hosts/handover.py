@@ -69,24 +69,22 @@ async def up(host: Host, lease: Lease, spec: ReleaseSpec) -> str:
 
 
 async def _with_relief(host: Host, lease: Lease, spec: ReleaseSpec, relief: Relief) -> str:
-    ready = next(one for one in spec.ready if one.container == relief.stands_for)
     # One that stands already serves since a handover that was cut short: it must not be touched.
     if not await _stands(host, relief):
         await containers.up(host, lease, f"{spec.stack}-relief", f"{host.paths.base}/relief.yaml")
-    await _until_ready(host, relief.container, ready)
+    await _until_ready(host, relief.container, _ready(spec, relief))
     left = 0
     if relief.entrances:
         await _lead(host, lease, spec.stack, relief)
         left = await _emptied(host, relief.stands_for, relief)
     await containers.up(host, lease, f"{spec.stack}-base", f"{host.paths.base}/compose.yaml")
-    await _until_ready(host, relief.stands_for, ready)
     cut = f", {left} connections that did not end were cut" if left else ", no connection was cut"
     return f"{host.name}: a relief answered while the balancer was made anew{cut}"
 
 
 async def _dismiss(host: Host, lease: Lease, spec: ReleaseSpec, relief: Relief) -> None:
     """New connections go to the balancer again; the relief goes when its clients have left it."""
-    await _until_ready(host, relief.stands_for, next(one for one in spec.ready if one.container == relief.stands_for))
+    await _until_ready(host, relief.stands_for, _ready(spec, relief))
     await _lead_back(host, lease, spec.stack)
     await _emptied(host, relief.container, relief)
     await containers.down(host, lease, f"{spec.stack}-relief")
@@ -96,6 +94,11 @@ async def remove(host: Host, lease: Lease, stack: str) -> None:
     """Leave nothing of a handover that was cut short; who is connected to the relief is cut."""
     await _lead_back(host, lease, stack)
     await containers.down(host, lease, f"{stack}-relief")
+
+
+def _ready(spec: ReleaseSpec, relief: Relief) -> Ready:
+    """What asks the balancer, and its relief, whether it serves."""
+    return next(one for one in spec.ready if one.container == relief.stands_for)
 
 
 async def _differs(host: Host, file: str, relief: Relief) -> bool:

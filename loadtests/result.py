@@ -273,7 +273,7 @@ class Binding(Value):
     uses: dict[str, float]
 
 
-class CapacityResult(Value):
+class CapacityResult(Concluded):
     """A finished search. `capacities` are by phase, the plan's own first; empty when there is no answer."""
 
     run: str
@@ -286,8 +286,6 @@ class CapacityResult(Value):
     version: str
     machine: Machine
     slo: Slo
-    verdict: Verdict
-    reasons: tuple[str, ...]
     capacities: tuple[PhaseCapacity, ...]
     users_p10_p50_p90: tuple[int, int, int] | None
     response_ms: float | None
@@ -300,12 +298,3 @@ class CapacityResult(Value):
     steps: tuple[Step, ...]
     seconds: float
     notes: tuple[str, ...] = ()
-    interrupted: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        return 130 if self.interrupted else self.verdict.exit_code
-
-    def document(self) -> dict[str, Any]:
-        """The JSON form of schema `cmctl/capacity-test/1`."""
-        return {"exit_code": self.exit_code, **self.model_dump(mode="json")}

@@ -83,12 +83,12 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
     deployment = prepare(wish, report)
     found = deployment.facts
     run = operations.settings(found, report)
-    # A cluster that keeps no release may be another one than the engine remembers, as a lab's that was made anew.
-    refresh = refresh or (found.in_cluster and live_phase(found) is None)
     with ThreadPoolExecutor() as meanwhile:
         # The hosts answer while the engine plans.
         drifts = {layer: meanwhile.submit(_drift, deployment, layer) for layer in found.layers}
         asked = meanwhile.submit(live_phase, found)
+        # A cluster that keeps no release may be another one than the engine remembers, as a lab's that was made anew.
+        refresh = refresh or (found.in_cluster and asked.result() is None)
         plans = {one.layer: one.plan for one in operations.plan(deployment, run, _quiet, refresh=refresh)}
         refreshed = set(plans) if refresh else {layer for layer, plan in plans.items() if plan.empty and drifts[layer].result()}
         live = asked.result()

@@ -6,7 +6,6 @@ The tests stand in the order of a life: deployed, grown, released, rolled back, 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import signal
 import socket
@@ -14,44 +13,25 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from environments.certificates import certificate
-from environments.load import load as load_environment
-from loadtests import polling
-from loadtests.plan import Target
-from phases.load import load as load_platform
 from runbooks.pages import pages
-from templates.names import all_domains
 from tests.live.driver import Driver, docker, wait_for
-from tools.container_engine import look
-from tools.machine import ThisMachine
+from tests.live.local_rig import STACK, authority, life, live_release
 
 pytestmark = pytest.mark.live
-STACK = "codementee-livetest-phase2"
 
 
 @pytest.fixture(scope="module")
-def cmctl(tmp_path_factory: pytest.TempPathFactory) -> Generator[Driver, None, None]:
-    if not look(ThisMachine()).version:
-        pytest.skip("no container engine answers")
-    driver = Driver(tmp_path_factory.mktemp("live"))
-    yield driver
-    driver.plain()
-    driver.run("destroy", "--all", "--yes")
-
-
-def live_release(cmctl: Driver) -> tuple[str, str]:
-    """Release and slot of phase 2."""
-    host = cmctl.must("status", "--json").document["layers"]["phase2"]["local"]
-    return host["release"], host["slot"]
+def cmctl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    with life(tmp_path_factory.mktemp("live")) as driver:
+        yield driver
 
 
 def faulty(**fault: str) -> Any:
@@ -144,15 +124,6 @@ def test_limits_are_per_client(cmctl: Driver) -> None:
         assert session.get(f"https://localhost:{cmctl.https}/metrics", timeout=5).status_code == 404
 
 
-def authority(cmctl: Driver) -> Path:
-    """The local authority's certificate as a file for clients."""
-    environment = load_environment(cmctl.name, cmctl.folder / "environments")
-    text = certificate(environment, all_domains(load_platform("codementee").platform, environment), cmctl.home).authority
-    path = cmctl.folder / "authority.pem"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
 def test_unknown_names_get_nothing(cmctl: Driver) -> None:
     """Another server name is refused in the TLS handshake; plain HTTP redirects known names, keeping the method, and drops unknown ones."""
     context = ssl.create_default_context(cafile=str(authority(cmctl)))
@@ -205,58 +176,6 @@ def test_rollback_under_load(cmctl: Driver) -> None:
     assert done.document["moved_s"] < 1
     assert cmctl.run("preview", "--phase", "2", "--check").code == 0
     assert begun
-
-
-def test_prove_holds_a_long_poll_across_the_switch(cmctl: Driver) -> None:
-    """`deploy --prove` of a new version holds long polls from before the switch to its end: several are answered, none fails."""
-    cmctl.platform(
-        lambda facts: facts["long_poll"].update(url="/api/time-slots/changes?wait=4", wait_s={"value": 4, "source": "this test"})
-    )
-    done = cmctl.run("deploy", "--phase", "2", "--version", "1.1.7", "--keep-warm", "0s", "--prove", "--yes", "--json")
-    cmctl.plain()
-    assert done.code == 0, done.err
-    said = next(line for line in done.err.splitlines() if line.startswith("--prove:"))
-    print(f"\n{said}; command {done.seconds:.1f} s; gate {done.document['evidence']}")
-    found = re.fullmatch(r"--prove: ([\d,]+) requests, 0 failed, worst latency .* p99 .*; (\d+) long polls?, 0 failed.*", said)
-    assert found, said
-    assert int(found[1].replace(",", "")) > 100
-    assert int(found[2]) >= 3
-    assert done.document["version"] == "1.1.7"
-
-
-def test_a_stop_answers_the_long_polls_that_it_holds(cmctl: Driver) -> None:
-    """An instance that is stopped while it holds polls of 20 s answers them at once: nobody sees a failure, and the stop takes no grace time."""
-    target = Target(url=f"https://localhost:{cmctl.https}", address="127.0.0.1", port=cmctl.https, authority=authority(cmctl).read_text())
-    poll = load_platform("codementee").platform.long_poll
-    assert poll is not None
-    slot = live_release(cmctl)[1]
-    name = docker("ps", "--filter", f"name={STACK}-{slot}-backend", "--format", "{{.Names}}")[0]
-    with ExitStack() as held:
-        pollers = [held.enter_context(polling.held(target, poll)) for _ in range(6)]
-        time.sleep(2)
-        assert [one.polls.answered + one.polls.failed for one in pollers] == [0] * 6
-        begun = time.monotonic()
-        docker("stop", name)
-        stopped = time.monotonic() - begun
-        wait_for(lambda: sum(one.polls.answered for one in pollers) >= 1, 5, "the stopped instance's polls are answered")
-        docker("start", name)
-        wait_for(lambda: docker("inspect", "--format", "{{.State.Health.Status}}", name) == ["healthy"], 60, f"{name} is healthy")
-        seen = [one.end() for one in pollers]
-    print(f"\nstop of an instance that holds long polls: {stopped:.1f} s; {sum(one.answered for one in seen)} answered")
-    assert [one.reasons for one in seen] == [{}] * 6
-    assert stopped < 5
-
-
-def test_a_long_poll_that_fails_already_is_told_first(cmctl: Driver) -> None:
-    """Where the long poll fails before anything was done, `--prove` ends with 3 and its reason, and nothing is deployed."""
-    before = live_release(cmctl)
-    cmctl.platform(lambda facts: facts.update(long_poll={"url": "/api/nothing-here", "wait_s": {"value": 5, "source": "this test"}}))
-    done = cmctl.run("deploy", "--phase", "2", "--version", "1.1.8", "--prove", "--yes", "--json")
-    cmctl.plain()
-    assert done.code == 3, done.err
-    assert "the long poll fails before the operation" in done.err
-    assert "404" in done.err
-    assert live_release(cmctl) == before
 
 
 def test_second_deploy_is_told_who_holds_the_lock(cmctl: Driver) -> None:
