@@ -11,7 +11,7 @@ from errors import BadInput, CmctlError, Interrupted, Locked, RolledBack, Unreac
 from stacks import operations
 from stacks.deployment import Deployment, Facts, secrets_of
 from stacks.events import OnEvent, Said
-from stacks.kubernetes import cluster, gate
+from stacks.kubernetes import cluster, gate, staffing
 from stacks.kubernetes.spec import CANARY, STABLE, ClusterSpec, recorded
 from stacks.workspace import Settings
 from templates import names
@@ -32,6 +32,7 @@ def carry_out(deployment: Deployment, run: Settings, layers: Iterable[str], on_e
         for share in spec.steps:
             _step(deployment, cluster.beside(spec, before, share), run, on_event)
         operations.carry_out(deployment, run, wanted, on_event, refreshed=refreshed)
+        staffing.staffed(spec.plan, door, on_event)
         return _judged(spec)
     except (Locked, Interrupted, Unreachable, RolledBack):
         raise

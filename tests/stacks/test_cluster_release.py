@@ -13,7 +13,7 @@ from environments.certificates import Certificate
 from errors import BadInput, CmctlError, Locked, RolledBack
 from stacks import cluster_release, operations
 from stacks.deployment import Deployment, Facts
-from stacks.kubernetes import cluster, gate
+from stacks.kubernetes import cluster, gate, staffing
 from stacks.kubernetes.cluster import Kept
 from stacks.kubernetes.gate import Verdict
 from stacks.kubernetes.spec import ClusterSpec, record
@@ -53,6 +53,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(cluster, "api", lambda _: None)
     monkeypatch.setattr(cluster, "kept", lambda *_: one.kept)
     monkeypatch.setattr(gate, "watch", one.watch)
+    monkeypatch.setattr(staffing, "staffed", lambda *_: None)
     monkeypatch.setattr(cluster_release, "certificate", lambda *_: Certificate("chain", "key"))
     return one
 
