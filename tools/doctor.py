@@ -12,7 +12,7 @@ from pathlib import Path
 from environments.home import cache
 from images.base import debian_tag
 from images.registry import answers
-from tools import container_engine
+from tools import browser, container_engine
 from tools.builder import ROOT, go_needed, installed, numbers
 from tools.cluster import node
 from tools.lab import needs
@@ -68,6 +68,7 @@ def look(machine: Machine | None = None, registry: Callable[[], bool] = answers)
         _mmdebstrap(here, online=online),
         _lab(here),
         _cluster(here),
+        _browser(here),
         _disk(here),
         _memory(here),
     ]
@@ -192,6 +193,17 @@ def _cluster(machine: Machine) -> Tool:
         "sudo .venv/bin/cmctl cluster up --real, which installs what is missing",
         needed=False,
         problem=f"without {', '.join(lacking)}" if lacking else "",
+    )
+
+
+def _browser(machine: Machine) -> Tool:
+    return Tool(
+        browser.PROGRAM,
+        machine.which(browser.PROGRAM),
+        "",
+        "looking at the pages of load tests in the live suite",
+        "make live-load, which installs it as root; or your system's package of it",
+        needed=False,
     )
 
 
