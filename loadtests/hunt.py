@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from scipy.stats import binom
+
 from loadtests import search, verdict
 from loadtests.plan import Plan, Probe
 from loadtests.progress import Narrowed, Probed
@@ -19,6 +21,12 @@ CLOSED_USERS = (4, 16, 64, 256)
 # More users that bring less than this have reached saturation.
 GAIN = 1.05
 RAMP_FACTOR = 1.5
+# The step in which a ramp misses is halved so often.
+HALVES = 2
+# While p95 is below so many times one user's, nothing queues: a ramp's step may be short. Warm-up and seconds that count.
+CALM, CALM_S, RAMP_WARMUP_S = 1.25, (1.0, 2.0), 2.0
+# A short step misses a goal when so few steps of a service that just meets it would look so bad.
+CHANCE = 0.01
 MOST_INVALID = 3
 # An interval wider than this to each side is no answer.
 TOO_WIDE = 0.15
@@ -86,8 +94,7 @@ class Hunt:
         """Never raises for what a service does; a service, a generator or a person that ends the hunt is in the verdict."""
         try:
             alone = self._alone()
-            scale, sure = self._saturation() if self.allow_overload else self._ramp(alone)
-            self.search = search.Search(goals(self.plan), scale, sure, fewest=self.profile.fewest)
+            self.search = self._saturated() if self.allow_overload else self._ramped(alone)
             self._narrow()
             found, reasons = self._sustain()
         except Stop as stop:
@@ -140,7 +147,7 @@ class Hunt:
             )
         return measured
 
-    def _saturation(self) -> tuple[float, bool]:
+    def _saturated(self) -> search.Search:
         """The rate that ever more users without a pause do not raise any more. Raises overload on purpose: needs consent."""
         best = 0.0
         for users in CLOSED_USERS:
@@ -160,24 +167,46 @@ class Hunt:
         # The highest of several noisy figures would be too high.
         full = [rate for rate in rates if rate * GAIN >= max(rates)]
         self.saturation = sum(full) / len(full)
-        return self.saturation, True
+        return search.Search(goals(self.plan), self.saturation, fewest=self.profile.fewest)
 
-    def _ramp(self, alone: Measured) -> tuple[float, bool]:
-        """Raise the load by half until a goal is missed, each step short and given up early."""
-        rate = max(2.0, alone.achieved_rps / 2)
-        while True:
-            measured = self._play("ramp", self._open(f"ramp {rate:.0f}/s", rate, 2.0, self.profile.ramp_s))
-            if measured is not None:
-                if self._misses(measured):
-                    return rate, False
-                rate *= RAMP_FACTOR
+    def _ramped(self, alone: Measured) -> search.Search:
+        """Raise the load by half until a goal is missed, each step short and given up early; then halve the step it was missed in."""
+        low, high = 0.0, max(2.0, alone.achieved_rps / 2)
+        while not (misses := self._ramp_step(high, calm=self._calm(alone))):
+            low, high = (high, high * RAMP_FACTOR) if misses is False else (low, high)
             if self.left_s() < self._sustain_s():
-                raise Stop(Verdict.INCONCLUSIVE, f"no limit was met up to {rate / RAMP_FACTOR:.0f} requests/s within the time given")
+                raise Stop(Verdict.INCONCLUSIVE, f"no limit was met up to {low:.0f} requests/s within the time given")
+        for _ in range(HALVES):
+            middle = (max(low, high / RAMP_FACTOR) * high) ** 0.5
+            misses = self._ramp_step(middle)
+            low, high = (low, middle) if misses else (middle, high) if misses is False else (low, high)
+        return search.Search(goals(self.plan), high, fewest=self.profile.fewest, guesses=self._guesses())
+
+    def _ramp_step(self, rate: float, *, calm: bool = False) -> bool | None:
+        """Whether the load misses the goals; None when the step does not count."""
+        warmup_s, seconds = CALM_S if calm else (RAMP_WARMUP_S, self.profile.ramp_s)
+        measured = self._play("ramp", self._open(f"ramp {rate:.0f}/s", rate, warmup_s, seconds))
+        return None if measured is None else self._misses(measured)
+
+    def _calm(self, alone: Measured) -> bool:
+        """Whether the last step was as quick as one user alone."""
+        last = self.steps[-1].measured.latency
+        return last is not None and alone.latency is not None and last.p95_ms < CALM * alone.latency.p95_ms
+
+    def _guesses(self) -> tuple[float, ...]:
+        """For each goal the middle of the ramp's steps around its limit."""
+        steps = [step.measured for step in self.steps if step.kind == "ramp" and step.told]
+        found = []
+        for index, goal in enumerate(goals(self.plan)):
+            low = max((one.offered_rps for one in steps if not missed(one, index, goal)), default=steps[0].offered_rps / RAMP_FACTOR)
+            high = min((one.offered_rps for one in steps if one.offered_rps > low), default=low * RAMP_FACTOR)
+            found.append((low * high) ** 0.5)
+        return tuple(found)
 
     def _misses(self, measured: Measured) -> bool:
-        """Whether every goal is missed, or requests piled up: then the bracket is closed."""
-        shares = [bad > goal.share * measured.requests for goal, bad in zip(goals(self.plan), bad_of(measured), strict=True)]
-        return bool(measured.stopped) or all(shares[:-1]) or shares[-1]
+        """Whether every latency goal is missed or the error goal is, or requests piled up: then the bracket is closed."""
+        misses = [missed(measured, index, goal) for index, goal in enumerate(goals(self.plan))]
+        return all(misses[:-1]) or misses[-1]
 
     def _open(self, name: str, rate: float, warmup_s: float, seconds: float) -> Probe:
         return Probe(name=name, rate_per_s=rate, warmup_s=warmup_s, seconds=seconds, patience_s=PATIENCE_S, recovery_s=RECOVERY_S)
@@ -247,6 +276,12 @@ def goals(plan: Plan) -> tuple[search.Goal, ...]:
 def bad_of(measured: Measured) -> tuple[int, ...]:
     """What missed each goal, in the goals' order. A request that was given up on is late, but no error of the service."""
     return (*measured.late, measured.failed - measured.unanswered)
+
+
+def missed(measured: Measured, index: int, goal: search.Goal) -> bool:
+    """Whether a short step missed a goal by more than chance."""
+    by_chance = float(binom.sf(bad_of(measured)[index] - 1, measured.requests, goal.share)) if measured.requests else 0.0
+    return bool(measured.stopped) or by_chance < CHANCE
 
 
 def trial(measured: Measured) -> search.Trial:

@@ -27,6 +27,11 @@ SCATTER = np.exp(np.linspace(np.log(1.0), np.log(1500.0), 10))
 TYPICAL_SCATTER, TYPICAL_ERROR_SCATTER, SCATTER_SPREAD = 8.0, 200.0, 1.3
 STEEPNESS_SPREAD = 0.7
 PRIOR_WIDTH = 0.03
+# A ramp's short steps guess a limit about so well, as a share of the scale; the first probe goes a little below the guess.
+GUESS_WIDTH = 0.12
+START = 0.97
+# Below all probes that missed: the first step and the longest, as shares of the load.
+STEP_DOWN, LONGEST_STEP = 0.03, 0.4
 # How far from a limit a probe still says something about it: as a share of the scale, and in the odds of what it saw. Close by
 # once the limit is surrounded (a bracket of BRACKET[0] of the scale): late requests are logistic in the load only there, and from
 # further away 16 servers of 40 ms were judged 1.5 % low. Far while it is still sought, and for errors, which are rare everywhere.
@@ -83,11 +88,11 @@ class Limit:
 
 @dataclass
 class Belief:
-    """What the probes so far leave of the possible limits of one goal. `scale` is the load of saturation, or a guess of it."""
+    """What the probes so far leave of the possible limits of one goal. `scale` is the load of saturation, or with a `guess` of the limit any load near it."""
 
     goal: Goal
     scale: float
-    sure: bool
+    guess: float | None = None
     trials: list[tuple[Trial, int]] = field(default_factory=list)
     _tables: list[Floats] = field(default_factory=list)
 
@@ -167,8 +172,8 @@ class Belief:
         return float(np.clip(np.median(seen), 3.0, float(SCATTER[-1]))) if seen else TYPICAL_ERROR_SCATTER
 
     def _prior_load(self) -> Floats:
-        if not self.sure:
-            return np.asarray(-0.5 * ((LOADS - 0.85) / 0.25) ** 2, dtype=np.float64)
+        if self.guess is not None:
+            return np.asarray(-1.5 * np.log1p(((LOADS - self.guess / self.scale) / GUESS_WIDTH) ** 2 / 2), dtype=np.float64)
         # A queue under Poisson arrivals: P(T > t) is about exp(-(saturation - load)·t); other services have their limit lower.
         room = np.log(1 / self.goal.share) / (self.goal.limit_ms / 1000) / self.scale if self.goal.limit_ms else 0.05
         away = (LOADS - max(0.5, 1 - room)) / PRIOR_WIDTH
@@ -196,18 +201,19 @@ def _log_beta(first: Floats, second: Floats) -> Floats:
 class Search:
     """Asks for the next load until every limit is known to `precision` (half the interval over the load).
 
-    `scale` is the saturation rate, or with `sure` False the rate at which a ramp first missed a goal.
+    `scale` is the saturation rate. Where that is not known, `guesses` has a load for each goal, and `scale` is one that missed them.
     """
 
     goals: Sequence[Goal]
     scale: float
-    sure: bool = True
     precision: float = 0.02
     fewest: int = 4
+    guesses: Sequence[float] = ()
     trials: list[Trial] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.beliefs = [Belief(goal, self.scale, self.sure) for goal in self.goals]
+        guesses: Sequence[float | None] = self.guesses or [None] * len(self.goals)
+        self.beliefs = [Belief(goal, self.scale, guess) for goal, guess in zip(self.goals, guesses, strict=True)]
 
     def tell(self, trial: Trial) -> None:
         """Take in what a probe showed."""
@@ -221,7 +227,7 @@ class Search:
     def ask(self) -> float | None:
         """The load to try next; None when there is nothing left to learn."""
         if not self.trials:
-            return (0.90 if self.sure else 0.85) * self.scale
+            return START * self.guesses[0] if self.guesses else 0.90 * self.scale
         wanted = self._wanted()
         if len(self.trials) >= self.fewest and all(self.known(limit) for limit in wanted):
             return None
@@ -255,6 +261,12 @@ class Search:
         if limit.kind == "above":
             wanted = max(wanted, max(trial.rate for trial in self.trials) * 1.02)
         if limit.kind == "below":
-            lowest = min(trial.rate for trial in self.trials)
-            wanted = min(wanted, limit.low if limit.low < 0.97 * lowest else 0.6 * lowest)
+            wanted = min(wanted, self._down(limit))
         return float(max(1.0, min(wanted, self.scale * float(LOADS[-1]))))
+
+    def _down(self, limit: Limit) -> float:
+        """Below the lowest load that missed: far, or near a guess by steps that double."""
+        lowest = min(trial.rate for trial in self.trials)
+        if not self.guesses:
+            return limit.low if limit.low < 0.97 * lowest else (1 - LONGEST_STEP) * lowest
+        return min(limit.rate, lowest * (1 - min(LONGEST_STEP, STEP_DOWN * 2.0 ** (len(self.trials) - 1))))

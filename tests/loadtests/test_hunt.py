@@ -45,6 +45,20 @@ def test_three_limits_of_a_queue_from_one_search(overload: bool) -> None:
     assert any(step.kind == "saturation" for step in found.steps) is overload
 
 
+@pytest.mark.parametrize(("servers", "work_s", "limit_ms"), [(8, 0.02, 90.0), (16, 0.04, 200.0)])
+def test_a_ramp_finds_what_it_did_not_look_for(servers: int, work_s: float, limit_ms: float) -> None:
+    """By ramping alone, a limit far below saturation, or one where some requests are late at any load, is found within 6 %, inside its interval."""
+    truth = stations.queue_limit(servers, work_s, limit_ms / 1000, 0.05)
+    for seed in (1, 16, 18):
+        asked = imitation.plan(limit_ms, 1.5 * limit_ms)
+        service = imitation.Service(asked, lambda number: station("mmc", number, servers, work_s), seed=1000 * seed)
+        found, _ = search(service, profile=hunt.DEFAULT, overload=False)
+        assert found.search is not None
+        own = hunt.nearest(hunt.found_limits(asked, found.search), limit_ms)
+        assert own.rate == pytest.approx(truth, rel=0.06)
+        assert own.low <= truth <= own.high
+
+
 def test_the_budget_is_kept() -> None:
     """A search ends within its time, the sustained load included."""
     service = imitation.Service(imitation.plan(), of("mmc"), seed=7)
