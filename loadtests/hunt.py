@@ -215,7 +215,7 @@ class Hunt:
         """Probes where they tell most, until the limits are known or only the time for the sustained load is left."""
         assert self.search is not None  # noqa: S101 - made before
         cost = self.profile.warmup_s + self.profile.probe_s + 1.0
-        while (rate := self.search.ask()) is not None and self.left_s() >= cost + self._sustain_s():
+        while (left := self.left_s() - self._sustain_s()) >= cost and (rate := self.search.ask(last=left < 2 * cost)) is not None:
             measured = self._play("probe", self._open(f"{rate:.0f}/s", rate, self.profile.warmup_s, self.profile.probe_s))
             if measured is not None:
                 self.search.tell(trial(measured))

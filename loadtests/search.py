@@ -224,13 +224,16 @@ class Search:
     def limits(self) -> tuple[Limit, ...]:
         return tuple(belief.limit() for belief in self.beliefs)
 
-    def ask(self) -> float | None:
-        """The load to try next; None when there is nothing left to learn."""
+    def ask(self, *, last: bool = False) -> float | None:
+        """The load to try next; None when there is nothing left to learn. The `last` one should miss the first goal if no probe did."""
         if not self.trials:
             return START * self.guesses[0] if self.guesses else 0.90 * self.scale
         wanted = self._wanted()
         if len(self.trials) >= self.fewest and all(self.known(limit) for limit in wanted):
             return None
+        first = self.limits()[0]
+        if last and first.kind == "above" and first in wanted:
+            return min(max(first.high, 1.02 * max(trial.rate for trial in self.trials)), self._most())
         return self._beside(max(wanted, key=self._want))
 
     def _wanted(self) -> list[Limit]:
@@ -262,7 +265,10 @@ class Search:
             wanted = max(wanted, max(trial.rate for trial in self.trials) * 1.02)
         if limit.kind == "below":
             wanted = min(wanted, self._down(limit))
-        return float(max(1.0, min(wanted, self.scale * float(LOADS[-1]))))
+        return float(max(1.0, min(wanted, self._most())))
+
+    def _most(self) -> float:
+        return self.scale * float(LOADS[-1])
 
     def _down(self, limit: Limit) -> float:
         """Below the lowest load that missed: far, or near a guess by steps that double."""

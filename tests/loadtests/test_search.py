@@ -70,6 +70,19 @@ def test_a_limit_above_all_that_was_tried_is_only_a_bound() -> None:
     assert (search.ask() or 0) > max(trial.rate for trial in search.trials)
 
 
+def test_the_last_probe_closes_the_bracket() -> None:
+    """When no probe missed the first goal and one is left, it goes to the far end of the interval: a limit that nothing missed is no answer."""
+    search = Search([P95, Goal("p95 < 150 ms", 0.05, 150.0)], 400.0)
+    for share in (0.01, 0.02, 0.03):
+        rate = search.ask()
+        assert rate is not None
+        search.tell(Trial(rate, 9000, (round(9000 * share), round(18_000 * share))))
+    usual, last = search.ask(), search.ask(last=True)
+    assert usual is not None
+    assert last is not None
+    assert last >= search.limits()[0].high > usual
+
+
 def test_a_limit_below_all_that_was_tried_is_only_a_bound() -> None:
     """When every probe missed the goal the answer is "below", and the search goes down quickly."""
     search = Search([P95], 400.0)
