@@ -5,7 +5,8 @@ VENV := .venv/bin
 export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 
 # What CI runs beside the fleet's and the cluster's suites; the others take longer than its time and have verbs of their own.
-LIVE := local long_polls refusals stacks images generator toolchain gateway bootstrap drift operations two_balancers
+LIVE := local long_polls refusals stacks images generator toolchain gateway bootstrap drift operations two_balancers capacity
+LOAD := capacity report crew loadtest
 HOSTS := app ssh lab lab_accidents fleet_lab balancer cert acme doctor
 
 .PHONY: help demo test check fast live live-all live-hosts live-load live-fleet live-cluster live-manifests properties bench bench-switch bench-capacity bench-transfer golden clean setup bench-fleet
@@ -43,9 +44,9 @@ live-fleet: setup  ## Four real hosts over SSH: releases, rollbacks, faults at e
 	@$(VENV)/python -m tools.prepare lab
 	@$(VENV)/pytest -q -s -m live tests/live/test_fleet_live.py
 
-live-load: setup  ## Load tests on the stand-in app and on services of known limits; the report page in a browser
+live-load: setup  ## Load tests on the stand-in app and on services of known limits, from several processes; the report page in a browser
 	@$(VENV)/python -m tools.prepare browser
-	@$(VENV)/pytest -q -s -m live tests/live/test_capacity_live.py tests/live/test_report_live.py
+	@$(VENV)/pytest -q -s -m live $(foreach suite,$(LOAD),tests/live/test_$(suite)_live.py)
 
 live-cluster: setup  ## A real Kubernetes control plane and node on this machine: rollouts, drains, scaling, faults, scanners (root; FULL=1 for 200 runs with faults)
 	@$(VENV)/python -m tools.prepare cluster scanners
