@@ -32,6 +32,8 @@ MOST_INVALID = 3
 TOO_WIDE = 0.15
 PATIENCE_S = 1.5
 RECOVERY_S = 30.0
+# Saturation is measured with some noise.
+AT_MOST = 1.06
 # Fewer errors say nothing about how they come.
 FEWEST_ERRORS = 5
 
@@ -296,8 +298,15 @@ def found_limits(plan: Plan, done: search.Search) -> tuple[FoundLimit, ...]:
     for goal, one in zip(done.goals, done.limits(), strict=True):
         slo: Literal["p95", "errors"] = "errors" if goal.limit_ms is None else "p95"
         value = plan.slo.error_ratio if goal.limit_ms is None else goal.limit_ms
-        found.append(FoundLimit(slo=slo, limit=value, rate=one.rate, low=one.low, high=one.high, kind=one.kind))
+        kind = "point" if one.kind == "above" and _saturates(done, goal, one) else one.kind
+        found.append(FoundLimit(slo=slo, limit=value, rate=one.rate, low=one.low, high=one.high, kind=kind))
     return tuple(found)
+
+
+def _saturates(done: search.Search, goal: search.Goal, limit: search.Limit) -> bool:
+    """Whether saturation closes the interval of a latency limit that no probe missed: beyond what a service can do at most requests only wait."""
+    known = goal.limit_ms is not None and not done.guesses
+    return known and limit.high <= done.scale * AT_MOST and max(one.rate for one in done.trials) >= limit.low
 
 
 def nearest(limits: Sequence[FoundLimit], p95_ms: float) -> FoundLimit:
