@@ -34,13 +34,13 @@ class CrewDriver(Driver):
     address: str = HERE
 
     def facts(self) -> dict[str, Any]:
-        login = {"connection": "ssh", "user": "cmctl", "known_hosts": "lab/known_hosts", "identity": "lab/id_ed25519", "roles": ["load"]}
+        login = {"connection": "ssh", "user": "cmctl", "known_hosts": "lab/known_hosts", "identity": "lab/id_ed25519"}
         return {
             "name": self.name, "title": "Load from elsewhere", "kind": "lab", "domain": "cmctl.test", "network": self.network,
             "listen": {"address": HERE, "http": 8080, "https": 8443},
             "hosts": {
                 "here": {"connection": "local", "address": HERE, "roles": ["app", "lb", "data", "monitor"]},
-                **{f"load-{number}": {**login, "address": f"{SUBNET}.{10 + number}"} for number in (1, 2)},
+                **{f"load-{number}": {**login, "address": f"{SUBNET}.{10 + number}", "roles": ["load"]} for number in (1, 2)},
             },
             "providers": {"database": "container", "edge": "local"}, "secrets": {"from": "generated"}, "tls": {"from": "generated"},
             "trusted_proxies": [f"{SUBNET}.0/24"],
