@@ -94,9 +94,7 @@ def forget_now(stack: str, targets: dict[str, Target], tokens: Sequence[str]) ->
 
 
 @contextlib.contextmanager
-def at_work_now(
-    targets: Mapping[str, Target], run: str, image: str, seats: Sequence[str], report: Callable[[str], None]
-) -> Iterator[int]:
+def at_work_now(targets: Mapping[str, Target], run: str, image: str, seats: Sequence[str], report: Callable[[str], None]) -> Iterator[int]:
     """Load workers around a block, one for each entry of `seats`; the port of this machine's loopback where they look for their leader."""
     from hosts.load_workers import Crew, at_work  # noqa: PLC0415 - 0.2 s of SSH that only load from elsewhere needs
 

@@ -33,6 +33,8 @@ CLOSED = (
     "--network", "host", "--read-only", "--tmpfs", "/tmp:size=16m,mode=1777",  # noqa: S108 - the container's own
     "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", "--pids-limit", "128", "--user", "10001:10001", "--pull", "never",
 )  # fmt: skip
+# As loadtests/priority.py has it, where a process may do that itself.
+PRIORITY = 1
 TAIL_LINES = 12
 
 
@@ -142,28 +144,32 @@ def _failure(post: Post, task: asyncio.Task[Completed]) -> Unreachable:
     return Unreachable(f"{post.host.name}: its load worker ended at once (exit {task.result().code})", why=_tail(task.result()))
 
 
+def _ill(done: Completed) -> str:
+    return f"exit {done.code} {_tail(done)}".strip() if done.code else ""
+
+
 def _tail(done: Completed) -> str:
     return "\n".join((done.stderr or done.stdout).strip().splitlines()[-TAIL_LINES:])
 
 
 async def _ahead(post: Post, report: Report) -> None:
-    """Let a worker run ahead of others on its host: from outside, because a container that may do that may do more."""
+    """Let a worker run ahead of others on its host, where the kernel lets a container: told from outside, so that it needs no capability."""
     try:
         found = await post.host.connection.run(["docker", "inspect", "--format", "{{.State.Pid}}", post.name])
-        done = await post.host.connection.run(["chrt", "--all-tasks", "--rr", "--pid", "1", found.stdout.strip()])
+        done = await post.host.connection.run(["chrt", "--all-tasks", "--rr", "--pid", str(PRIORITY), found.stdout.strip()])
+        why = _tail(done) if done.code else ""
     except Unreachable as error:
-        report(f"{post.host.name}: its worker has no priority there: {error.what}")
-        return
-    if done.code:
-        report(f"{post.host.name}: its worker has no priority there: {_tail(done)}")
+        why = error.what
+    if why:
+        report(f"{post.host.name}: its worker has no real-time priority, so it may be late ({why})")
 
 
 async def _end(work: Mapping[Post, asyncio.Task[Completed]], farewell_s: float, report: Report) -> None:
     """End those that have not heard their leader's good-bye by then, and tell those that were lost before."""
     await asyncio.wait(work.values(), timeout=farewell_s)
     for post, task in work.items():
-        if post.came.is_set() and task.done() and (task.exception() or task.result().code):
-            report(f"{post.host.name}: its load worker was lost: {task.exception() or _tail(task.result())}")
+        if post.came.is_set() and task.done() and (why := task.exception() or _ill(task.result())):
+            report(f"{post.host.name}: its load worker was lost: {why}")
         task.cancel()
     await asyncio.gather(*work.values(), return_exceptions=True)
 

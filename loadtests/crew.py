@@ -24,6 +24,8 @@ from loadtests.result import Measured
 
 # Locust's own word for a worker whose heartbeat stayed away.
 MISSING = "missing"
+# Not "stop": that is a word of Locust's own, which never comes to a listener.
+HALT = "halt"
 READY_S, TAIL_S = 30.0, 20.0
 # How long workers are waited for; a person who starts them by hand needs longer than a script.
 GATHER_S = float(os.environ.get("CMCTL_GATHER_S", "60"))
@@ -104,7 +106,7 @@ class Leader:
         return merged.model_copy(update={"generator": lost})
 
     def stop(self) -> None:
-        self.runner.send_message("stop")
+        self.runner.send_message(HALT)
 
     def close(self) -> None:
         self.runner.send_message("bye")
@@ -148,7 +150,7 @@ class Worker:
         self.over = gevent.event.Event()
         runners.CONNECT_RETRY_COUNT = max(1, round(NO_LEADER_S / runners.CONNECT_TIMEOUT))
         self.runner: Any = Environment().create_worker_runner(host, port)
-        for message, listener in (("plan", self._plan), ("probe", self._probe), ("stop", self._stop), ("bye", self._bye)):
+        for message, listener in (("plan", self._plan), ("probe", self._probe), (HALT, self._halt), ("bye", self._bye)):
             self.runner.register_message(message, listener, concurrent=True)
 
     def run(self) -> None:
@@ -178,7 +180,7 @@ class Worker:
         measured = self.player.play(Probe.model_validate_json(msg.data["probe"]), say)
         self.runner.send_message("measured", {"measured": measured.model_dump_json()})
 
-    def _stop(self, **_: object) -> None:
+    def _halt(self, **_: object) -> None:
         if self.player:
             self.player.stop()
 

@@ -183,7 +183,7 @@ async def test_a_lost_worker_is_told(tmp_path: Path) -> None:
             async with leader(port, b"die") as came:
                 await until(came, 1)
             await asyncio.sleep(0.3)
-        assert hosts.said == ["a: its load worker was lost: "]
+        assert hosts.said == ["a: its load worker was lost: exit 137"]
 
 
 async def test_this_machine_is_no_host_for_workers(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from tools.lab import Lab
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root")]
 SUBNET = "10.72.0"
 HERE = f"{SUBNET}.1"
-RATE, SECONDS = 200, 8
+# Together more than the 3,014 requests that prove an error ratio below 0.1 %.
+RATE, SECONDS = 280, 12
 # How long a worker stays that nobody tells of its leader's end: what it waits for a word, and a second to see it.
 ALONE_S = 25
 
@@ -116,9 +117,10 @@ def test_two_hosts_are_one_generator(cmctl: CrewDriver, lab: Lab, port: int) -> 
 
 
 def test_a_worker_is_closed_in_and_runs_ahead(cmctl: CrewDriver, lab: Lab, port: int) -> None:
-    """Two workers on one host and this machine's own process: read-only, without capabilities, on the host's network, real-time priority."""
+    """Two workers on one host and this machine's own process: read-only, without capabilities, on the host's network; with real-time
+    priority where the kernel lets a container have it, else that is told."""
     process = cmctl.start(*load(port, "--on", "load-1=2", "--processes", "1"))
-    until_load(process)
+    told = [line for line in until_load(process) if "no real-time priority" in line]
     names = [line.split()[0] for line in containers(lab, 1)]
     found = json.loads(lab.run(1, ["docker", "inspect", *names]).out)
     policies = [lab.run(1, ["chrt", "-p", str(one["State"]["Pid"])]).out for one in found]
@@ -130,7 +132,7 @@ def test_a_worker_is_closed_in_and_runs_ahead(cmctl: CrewDriver, lab: Lab, port:
         facts = one["HostConfig"]
         assert (facts["ReadonlyRootfs"], facts["CapDrop"], facts["CapAdd"], facts["NetworkMode"]) == (True, ["ALL"], None, "host")
         assert (facts["PidsLimit"], one["Config"]["User"], facts["Privileged"]) == (128, "10001:10001", False)
-    assert all("SCHED_RR" in text for text in policies)
+    assert len([text for text in policies if "SCHED_RR" in text]) == 2 - len(told)
     assert measured["generator"]["processes"] == 3
     assert measured["achieved_rps"] == pytest.approx(RATE, rel=0.1)
 
@@ -212,7 +214,7 @@ def test_a_lost_worker_voids_the_figure(cmctl: CrewDriver, lab: Lab, port: int) 
     print(f"\n{err}")
     assert process.returncode == 6, err
     assert json.loads(out)["judgement"]["verdict"] == "INVALID"
-    assert "load-2: its load worker was lost" in err
+    assert "load-2: its load worker was lost: exit 137" in err
     assert both(lab) == [[], []]
 
 
