@@ -70,7 +70,7 @@ def _apart(found: Facts, hosts: Sequence[str], instead: str) -> None:
 
 def _parts(found: Facts) -> Mapping[str, list[str]]:
     """Host → the phase's containers on it, and those that it stands on."""
-    layouts = [found.layout(layer) for layer in found.layers]
+    layouts = [] if found.in_cluster else [found.layout(layer) for layer in found.layers]
     on = {host: [one.name for layout in layouts for one in layout.on(host)] for host in found.environment.hosts}
     return {host: list(dict.fromkeys(names)) for host, names in on.items()}
 

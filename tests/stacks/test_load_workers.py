@@ -9,7 +9,7 @@ import pytest
 
 from environments.model import Environment
 from errors import BadInput
-from stacks import load_workers
+from stacks import load_workers, machines
 from stacks.deployment import Facts, Wish, facts
 
 
@@ -100,6 +100,19 @@ def test_a_host_may_carry_another_phase() -> None:
     """Phase 0 stands on one host: the others are free, as long as it is phase 0 that is loaded."""
     load_workers.check(found(phase=1), ["app2"], many_clients=True)
     assert "app2 carries" in refusal(found(phase=2), "app2")
+
+
+def test_a_phase_in_a_cluster_stands_on_no_host() -> None:
+    """Phase 3 runs on the cluster's nodes, so every host may send."""
+    load_workers.check(found(phase=3), ["app1", "load-1"], many_clients=True)
+
+
+def test_a_spare_host_is_made_ready_as_any_other() -> None:
+    """`host add` and `deploy` prepare it: an engine, and nothing open but SSH."""
+    grown = found()
+    made = machines.of(grown.loaded, grown.environment)
+    assert [port for port in made["load-1"].firewall if port.startswith(("tcp", "udp"))] == ["tcp 22"]
+    assert len([port for port in made["lb1"].firewall if port.startswith("tcp")]) > 1
 
 
 def test_this_machine_is_no_remote_host() -> None:
