@@ -58,8 +58,16 @@ def loadtest(
     report: Report = None,
     url: Url = None,
     values: Set = None,
-    processes: Annotated[int, typer.Option("--processes", min=1, max=32, help="Processes that send, where one cannot send enough.")] = 1,
-    workers: Annotated[int, typer.Option("--workers", min=0, max=32, help="Workers on other machines; see `loadtest worker`.")] = 0,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, max=32, help="Processes that send, where one cannot send enough.")
+    ] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option("--on", help="A host of the environment that sends, HOST or HOST=WORKERS; over SSH. May be given again."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, max=32, help="Workers that somebody starts elsewhere; see `loadtest worker`.")
+    ] = 0,
     bind: Annotated[
         str, typer.Option("--bind", help="HOST:PORT of this machine to which workers come. Not encrypted: a network of your own.")
     ] = "",
@@ -77,7 +85,7 @@ def loadtest(
 
     kinds = {"--smoke": smoke, "--quick": quick, "--soak": soak, "--spike": spike, "--compare": compare is not None}
     kind = _one_of([name for name, wanted in kinds.items() if wanted], rate, seconds)
-    senders = load_plan.Senders(processes, workers, bind)
+    senders = load_plan.senders(processes, workers, bind, on or [])
     number = load_plan.live_phase(platform, env) if phase is None else phase
     asked = load_plan.Asked(platform, number, env, url, load_plan.pairs(values or []), i_own_this, senders)
     if kind == "--soak":

@@ -34,10 +34,9 @@ def soaked(asked: load_plan.Asked, rate: float | None, seconds: float | None, re
     whole = seconds or soak.Length().seconds
     length = soak.Length(whole, window_s=min(soak.Length().window_s, max(5.0, whole / soak.FEWEST_WINDOWS)))
     plan = load_plan.probes_plan(asked)
-    with load_live.shown(
-        load_live.heading(plan, f"soak at {rate:.0f} requests/s"), whole + length.warmup_s + 15, plan.slo.p95_ms
-    ) as on_progress:
-        found = run.soaked(plan, length, rate, on_progress, load_search.watch(asked))
+    title = load_live.heading(plan, f"soak at {rate:.0f} requests/s")
+    with load_plan.sent(asked, plan) as crewed, load_live.shown(title, whole + length.warmup_s + 15, plan.slo.p95_ms) as on_progress:
+        found = run.soaked(crewed, length, rate, on_progress, load_search.watch(asked))
     if as_json:
         ui.emit(soak.SCHEMA, found.document())
     else:
@@ -64,8 +63,9 @@ def spiked(asked: load_plan.Asked, rate: float | None, report: Path | None, *, a
     shape = spike.Shape(round(burst * USUAL_SHARE / BURST_SHARE, 1), burst)
     plan = load_plan.probes_plan(asked)
     title = load_live.heading(plan, f"spike from {shape.usual:.0f} to {shape.burst:.0f} requests/s")
-    with load_live.shown(title, 2 * shape.usual_s + shape.burst_s + spike.RECOVERY_S + 15, plan.slo.p95_ms) as on_progress:
-        found = run.spiked(plan, shape, on_progress)
+    length_s = 2 * shape.usual_s + shape.burst_s + spike.RECOVERY_S + 15
+    with load_plan.sent(asked, plan) as crewed, load_live.shown(title, length_s, plan.slo.p95_ms) as on_progress:
+        found = run.spiked(crewed, shape, on_progress)
     if as_json:
         ui.emit(spike.SCHEMA, found.document())
     else:
@@ -99,9 +99,13 @@ def compared(asked: load_plan.Asked, base: str, report: Path | None, *, as_json:
         )
     turns = compare.Turns()
     title = f"{head.platform} phase {head.phase}: {head.target.url} beside {other.target.url}, {turns.pairs} pairs by turns"
-    with load_live.shown(title, turns.pairs * 2 * (turns.seconds + turns.warmup_s + 1), head.slo.p95_ms) as on_progress:
+    length_s = turns.pairs * 2 * (turns.seconds + turns.warmup_s + 1)
+    with (
+        load_plan.sent(asked, other) as crewed_other, load_plan.sent(asked, head) as crewed,
+        load_live.shown(title, length_s, head.slo.p95_ms) as on_progress,
+    ):  # fmt: skip
         found = run.comparison(
-            other, head, (f"{base} {other.version}".strip(), f"{asked.environment} {head.version}".strip()), on_progress, turns
+            crewed_other, crewed, (f"{base} {other.version}".strip(), f"{asked.environment} {head.version}".strip()), on_progress, turns
         )
     if as_json:
         ui.emit(compare.SCHEMA, found.document())

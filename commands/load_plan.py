@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
+from commands import ui
 from environments.certificates import certificate
 from environments.home import home
 from environments.load import load as load_environment
@@ -15,6 +16,8 @@ from errors import BadInput, Unreachable
 from loadtests.plan import Plan, Probe, plan_for, with_workers
 from phases.load import load
 from phases.model import Phase, Platform
+from stacks import load_workers
+from stacks.deployment import Facts, Wish, facts
 from stacks.standing import standing
 from templates import names
 
@@ -24,11 +27,12 @@ LOCAL_CPUS = 2
 
 @dataclass(frozen=True)
 class Senders:
-    """Who sends: processes on this machine, and workers elsewhere that come to `bind`."""
+    """Who sends: processes on this machine, workers elsewhere that come to `bind`, and one on a host for each entry of `on`."""
 
     processes: int = 1
     remote: int = 0
     bind: str = ""
+    on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,16 @@ class Asked:
     values: Mapping[str, str] | None = None
     i_own_this: bool = False
     senders: Senders = Senders()
+
+
+def senders(processes: int | None, workers: int, bind: str, on: Sequence[str]) -> Senders:
+    """Options as typed. With hosts that send, this machine does only when it is told to. Raises BadInput for what does not go together."""
+    if on and (workers or bind):
+        raise BadInput(
+            "--on starts its own workers, --workers and --bind wait for those that a person starts",
+            hint=f"cmctl loadtest --on {' --on '.join(on)}",
+        )
+    return Senders((0 if on else 1) if processes is None else processes, workers, bind, load_workers.seats(on))
 
 
 def live_phase(platform: str, environment: str) -> int:
@@ -67,7 +81,22 @@ def phase(asked: Asked) -> Phase:
 
 def elsewhere(asked: Asked, base: str) -> Asked:
     """The same phase at a URL of the same environment, or in another environment of that name."""
-    return replace(asked, url=base) if "://" in base else replace(asked, environment=base, url=None)
+    there = replace(asked, senders=replace(asked.senders, on=()))
+    return replace(there, url=base) if "://" in base else replace(there, environment=base, url=None)
+
+
+@contextmanager
+def sent(asked: Asked, plan: Plan) -> Iterator[Plan]:
+    """The plan as it is sent: with workers on hosts, where they were asked for, at work within the block."""
+    if not asked.senders.on:
+        yield plan
+        return
+    with load_workers.at_work(plan, _facts(asked), asked.senders.on, asked.senders.processes, ui.say) as crewed:
+        yield crewed
+
+
+def _facts(asked: Asked) -> Facts:
+    return facts(Wish(asked.platform, asked.phase, asked.environment))
 
 
 def probes_plan(asked: Asked, *probes: Probe) -> Plan:
@@ -91,7 +120,7 @@ def enough_cpus(asked: Asked, environment: Environment, cpus: int) -> None:
     if asked.senders.processes > cpus:
         raise BadInput(
             f"{asked.senders.processes} processes on {cpus} CPUs would wait for each other",
-            hint=f"--processes {cpus}, or --workers on other machines",
+            hint=f"--processes {cpus}, or --on other hosts",
         )
 
 
@@ -106,7 +135,10 @@ def _plan(asked: Asked, probes: tuple[Probe, ...], others: Sequence[Phase] = ())
         loaded.platform, loaded.phase(asked.phase), environment, probes, authority=authority(loaded.platform, environment), url=asked.url,
         variables=asked.values or None, version=loaded.platform.version, i_own_this=asked.i_own_this, others=others,
     )  # fmt: skip
-    plan = with_workers(plan, asked.senders.processes, asked.senders.remote, asked.senders.bind)
+    if asked.senders.on:
+        load_workers.check(_facts(asked), asked.senders.on, many_clients=plan.client_addresses > 0)
+    else:
+        plan = with_workers(plan, asked.senders.processes, asked.senders.remote, asked.senders.bind)
     return plan.model_copy(update={"version": version_there(asked) or plan.version})
 
 

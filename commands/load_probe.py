@@ -31,8 +31,9 @@ def play(asked: load_plan.Asked, wish: Wish) -> int:
     folder = load_files.folder(wish.report)
     seconds = wish.seconds or enough_s(wish.rate, load_plan.phase(asked).slo.error_ratio)
     plan = load_plan.probes_plan(asked, Probe(name=wish.profile, rate_per_s=wish.rate, seconds=seconds))
-    with load_live.shown(load_live.heading(plan, wish.profile), seconds + 15, plan.slo.p95_ms) as on_progress:
-        result = run.smoke(plan, on_progress, wish.profile)
+    title = load_live.heading(plan, wish.profile)
+    with load_plan.sent(asked, plan) as crewed, load_live.shown(title, seconds + 15, plan.slo.p95_ms) as on_progress:
+        result = run.smoke(crewed, on_progress, wish.profile)
     files = load_files.of_probe(folder, result) if folder else []
     if wish.as_json:
         ui.emit(SCHEMA, result.document())

@@ -31,9 +31,10 @@ def search(asked: load_plan.Asked, terms: Terms) -> int:
     folder = load_files.folder(terms.report)
     plan, target = load_plan.search_plan(asked), load_plan.phase(asked).target
     before = last(asked)
-    with load_live.shown(load_live.heading(plan, terms.profile.name), terms.profile.budget_s, plan.slo.p95_ms) as on_progress:
+    title = load_live.heading(plan, terms.profile.name)
+    with load_plan.sent(asked, plan) as crewed, load_live.shown(title, terms.profile.budget_s, plan.slo.p95_ms) as on_progress:
         result = run.capacity(
-            plan, on_progress, profile=terms.profile, allow_overload=terms.allow_overload, registered_per_concurrent=target.users / target.concurrent,
+            crewed, on_progress, profile=terms.profile, allow_overload=terms.allow_overload, registered_per_concurrent=target.users / target.concurrent,
             watch=watch(asked),
         )  # fmt: skip
     result = result.model_copy(update={"notes": (*result.notes, *load_view.notes(result, target, advice(result, terms)))})

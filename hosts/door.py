@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from hosts import certificates, inspect, observe, operate, removal, rollback, transaction
+from hosts import certificates, fleet, inspect, observe, operate, removal, rollback, transaction
+from hosts.beside import beside
 from hosts.connection import Completed
 from hosts.events import Outcome, Report, silent
 from hosts.inspect import Line, Wanted
@@ -90,6 +91,15 @@ def answer_now(stack: str, targets: dict[str, Target], answers: Mapping[str, str
 
 def forget_now(stack: str, targets: dict[str, Target], tokens: Sequence[str]) -> None:
     _run(certificates.forget(stack, targets, tokens))
+
+
+@contextlib.contextmanager
+def at_work_now(targets: Mapping[str, Target], run: str, image: str, seats: Sequence[str], report: Callable[[str], None]) -> Iterator[int]:
+    """Load workers around a block, one for each entry of `seats`; the port of this machine's loopback where they look for their leader."""
+    from hosts.load_workers import Crew, at_work  # noqa: PLC0415 - 0.2 s of SSH that only load from elsewhere needs
+
+    with beside(at_work(fleet.connect("load", targets), Crew(run, image, tuple(seats)), report)) as port:
+        yield port
 
 
 def _run(work: Coroutine[Any, Any, Value]) -> Value:

@@ -19,6 +19,9 @@ Report = Callable[[str], None]
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "images" / "recipes"
 NOT_IN_IMAGES = ("__pycache__", "frontend", "requirements.in", "requirements.txt")
+# What the load generator imports of this repository: files, and of packages their own modules, not what lies below them.
+GENERATOR = ("documents.py", "environments", "errors.py", "folders.py", "loadtests", "phases")
+GENERATOR_LOCK = ROOT / "loadtests" / "requirements.txt"
 
 
 def tag(image: Image, version: str, program: Path | None) -> str:
@@ -28,6 +31,8 @@ def tag(image: Image, version: str, program: Path | None) -> str:
         parts += [*_contents(ROOT / "app", "frontend"), version.encode()]
     if "pages" in image.needs:
         parts += [*_contents(ROOT / "app" / "frontend"), version.encode()]
+    if "generator" in image.needs:
+        parts += [GENERATOR_LOCK.read_bytes(), *(part for path in generator() for part in (str(path).encode(), (ROOT / path).read_bytes()))]
     if program:
         parts.append(program.parent.name.encode())
     return f"cmctl/{image.name}:{digest(parts)}"
@@ -35,6 +40,13 @@ def tag(image: Image, version: str, program: Path | None) -> str:
 
 def recipe(image: Image) -> Path:
     return RECIPES / f"{image.recipe}.Dockerfile"
+
+
+def generator() -> list[Path]:
+    """The modules that a load worker is made of, relative to this repository."""
+    paths = [ROOT / name for name in GENERATOR]
+    files = [file for path in paths for file in (sorted(path.glob("*.py")) if path.is_dir() else [path])]
+    return [file.relative_to(ROOT) for file in files]
 
 
 def _contents(folder: Path, *without: str) -> list[bytes]:
@@ -74,6 +86,8 @@ def build(order: Order, base: Base, report: Report) -> str:
             _app(context, base, report)
         if "pages" in image.needs:
             _pages(context)
+        if "generator" in image.needs:
+            _generator(context, base, report)
         engine.build(arguments(image, reference, order.version, base, context))
     return engine.ids([reference])[reference]
 
@@ -81,6 +95,11 @@ def build(order: Order, base: Base, report: Report) -> str:
 def _app(context: Path, base: Base, report: Report) -> None:
     pack(context / "lib.tar", {"srv/lib": wheels.unpacked(ROOT / "app" / "requirements.txt", *python_of(base), report)})
     pack(context / "app.tar", {"srv/app": ROOT / "app"}, NOT_IN_IMAGES)
+
+
+def _generator(context: Path, base: Base, report: Report) -> None:
+    pack(context / "lib.tar", {"srv/lib": wheels.unpacked(GENERATOR_LOCK, *python_of(base), report)})
+    pack(context / "generator.tar", {f"srv/{path}": ROOT / path for path in generator()})
 
 
 def _pages(context: Path) -> None:

@@ -67,6 +67,7 @@ CATALOGUE = {
         ),
         Image("backend", "backend", why_local="the stand-in app of this repository", base=PYTHON, needs=("app",)),
         Image("frontend", "frontend", why_local="the stand-in app of this repository", base=NGINX, needs=("pages",)),
+        Image("load-worker", "load-worker", why_local="the load generator of this repository", base=PYTHON, needs=("generator",)),
     )
 }
 

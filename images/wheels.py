@@ -1,4 +1,4 @@
-"""The app's locked Python packages, unpacked for the Python of the base they go into, kept in the cache by their lock."""
+"""Locked Python packages of an image of ours, unpacked for the Python of the base they go into, kept in the cache by their lock."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def unpacked(lock: Path, python: str, glibc: int, report: Report) -> Path:
     target = cache() / "wheels" / digest([lock.read_bytes(), f"{python} {glibc} {platform.machine()}".encode()])
     if target.exists():
         return target
-    report(f"fetching the app's locked packages for Python {python}")
+    report(f"fetching the locked packages of {lock.parent.name} for Python {python}")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as name:
         whole = Path(name) / "lib"
-        run(command(lock, whole, python, glibc), dict(os.environ), "fetching the app's packages")
+        run(command(lock, whole, python, glibc), dict(os.environ), f"fetching the packages of {lock.parent.name}")
         _place(whole, target)
     return target
 

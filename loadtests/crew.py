@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import gevent
 import gevent.event
 import gevent.queue
+from locust import runners
 from locust.env import Environment
 from pydantic import BaseModel
 
@@ -23,23 +24,37 @@ from loadtests.result import Measured
 
 # Locust's own word for a worker whose heartbeat stayed away.
 MISSING = "missing"
+# Not "stop": that is a word of Locust's own, which never comes to a listener.
+HALT = "halt"
 READY_S, TAIL_S = 30.0, 20.0
 # How long workers are waited for; a person who starts them by hand needs longer than a script.
 GATHER_S = float(os.environ.get("CMCTL_GATHER_S", "60"))
+# How long a worker waits for a leader to come, and how long for one that is not heard of any more.
+NO_LEADER_S = float(os.environ.get("CMCTL_GATHER_S", "300"))
 LEADER_GONE_S = 15.0
 LOOK_S = 0.05
 Say = Callable[[BaseModel], None]
 
 
 class Player(Protocol):
-    """What a worker needs: plays probes, and can be stopped."""
+    """What a worker needs: says why it cannot play, plays probes, and can be stopped."""
 
+    def refusal(self) -> progress.Refusal | None: ...
     def play(self, probe: Probe, say: Say) -> Measured: ...
     def stop(self, *_: object) -> None: ...
 
 
 class Missing(Exception):
     """Fewer workers came than were asked for."""
+
+
+class Blind(Exception):
+    """Workers came, and the target is out of reach for some of them; `refusal` is for a person."""
+
+    def __init__(self, told: Sequence[progress.Refusal]) -> None:
+        super().__init__(told[0].what)
+        whys = dict.fromkeys(f"{one.worker}: {one.why}" for one in told)
+        self.refusal = told[0].model_copy(update={"worker": ", ".join(one.worker for one in told), "why": "\n".join(whys)})
 
 
 class Leader:
@@ -50,18 +65,21 @@ class Leader:
         self.runner: Any = Environment().create_master_runner(plan.crew_host, plan.crew_port)
         self.answers: dict[str, Measured] = {}
         self.ready: set[str] = set()
+        self.refusals: dict[str, progress.Refusal] = {}
         self.seconds: dict[int, list[progress.Second]] = {}
-        for name, listener in (("ready", self._ready), ("second", self._second), ("measured", self._measured)):
+        for name, listener in (("ready", self._ready), ("refused", self._refused), ("second", self._second), ("measured", self._measured)):
             self.runner.register_message(name, listener)
 
     def gather(self, accounts: Sequence[tuple[str, str]]) -> None:
-        """Wait until all are there and know the plan. Raises Missing."""
+        """Wait until all are there, know the plan and reach its target. Raises Missing and Blind."""
         wanted = self.plan.workers
         self._wait(lambda: len(self._living()) >= wanted, GATHER_S)
         for part, key in enumerate(self._living()[:wanted]):
             plan = self.plan.model_copy(update={"workers": 0, "part": part, "parts": wanted, "seed": self.plan.seed + 7919 * part})
             self.runner.send_message("plan", {"plan": plan.model_dump_json(), "accounts": [list(one) for one in accounts]}, key)
-        self._wait(lambda: len(self.ready) >= wanted, READY_S)
+        self._wait(lambda: len(self.ready) + len(self.refusals) >= wanted, READY_S)
+        if self.refusals:
+            raise Blind(sorted(self.refusals.values(), key=lambda one: one.worker))
         if len(self.ready) < wanted:
             raise Missing(
                 f"{len(self.ready)} of {wanted} workers came to {self.plan.crew_host}:{self.plan.crew_port} within {GATHER_S:.0f} s"
@@ -88,7 +106,7 @@ class Leader:
         return merged.model_copy(update={"generator": lost})
 
     def stop(self) -> None:
-        self.runner.send_message("stop")
+        self.runner.send_message(HALT)
 
     def close(self) -> None:
         self.runner.send_message("bye")
@@ -105,6 +123,9 @@ class Leader:
     def _ready(self, msg: Any, **_: object) -> None:
         self.ready.add(msg.node_id)
 
+    def _refused(self, msg: Any, **_: object) -> None:
+        self.refusals[msg.node_id] = progress.Refusal.model_validate_json(msg.data["refusal"])
+
     def _measured(self, msg: Any, **_: object) -> None:
         self.answers[msg.node_id] = Measured.model_validate_json(msg.data["measured"])
 
@@ -118,15 +139,19 @@ class Leader:
 
 
 class Worker:
-    """Plays what a leader says. `make` turns a plan into a player: probe and listener → figures, and how to stop it."""
+    """Plays what a leader says. `make` turns a plan into a player: probe and listener → figures, and how to stop it.
 
-    def __init__(self, host: str, port: int, make: Callable[[Plan, Sequence[tuple[str, str]]], Player]) -> None:
-        self.make = make
+    `name` is what a person knows its machine by. Raises ConnectionError when no leader answers.
+    """
+
+    def __init__(self, host: str, port: int, name: str, make: Callable[[Plan, Sequence[tuple[str, str]]], Player]) -> None:
+        self.name, self.make = name, make
         self.player: Player | None = None
         self.over = gevent.event.Event()
+        runners.CONNECT_RETRY_COUNT = max(1, round(NO_LEADER_S / runners.CONNECT_TIMEOUT))
         self.runner: Any = Environment().create_worker_runner(host, port)
-        for name, listener in (("plan", self._plan), ("probe", self._probe), ("stop", self._stop), ("bye", self._bye)):
-            self.runner.register_message(name, listener, concurrent=True)
+        for message, listener in (("plan", self._plan), ("probe", self._probe), (HALT, self._halt), ("bye", self._bye)):
+            self.runner.register_message(message, listener, concurrent=True)
 
     def run(self) -> None:
         """Until the leader says good-bye, or is not heard of any more."""
@@ -139,7 +164,11 @@ class Worker:
 
     def _plan(self, msg: Any, **_: object) -> None:
         self.player = self.make(Plan.model_validate_json(msg.data["plan"]), [(email, password) for email, password in msg.data["accounts"]])
-        self.runner.send_message("ready")
+        if refusal := self.player.refusal():
+            told = refusal.model_copy(update={"worker": self.name})
+            self.runner.send_message("refused", {"refusal": told.model_dump_json()})
+        else:
+            self.runner.send_message("ready")
 
     def _probe(self, msg: Any, **_: object) -> None:
         if self.player is None:
@@ -151,7 +180,7 @@ class Worker:
         measured = self.player.play(Probe.model_validate_json(msg.data["probe"]), say)
         self.runner.send_message("measured", {"measured": measured.model_dump_json()})
 
-    def _stop(self, **_: object) -> None:
+    def _halt(self, **_: object) -> None:
         if self.player:
             self.player.stop()
 

@@ -1,6 +1,6 @@
 """The load generator: `python -m loadtests.generator PLAN.json`, a process of its own because Locust patches sockets.
 
-`python -m loadtests.generator --worker HOST:PORT` plays parts of another one's probes instead.
+`python -m loadtests.generator --worker HOST:PORT [NAME]` plays parts of another one's probes instead.
 
 Checks the target, rehearses the journeys, plays the plan's probes, then (with `follow`) probes that come as JSON lines on
 stdin. Says what it does as JSON lines on stdout (loadtests/progress.py). Exit codes: 0 done, 2 bad plan, 3 a journey
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -58,25 +59,37 @@ class Session:
         self.wire = client(plan)
 
     def run(self) -> int:
+        refusal = self.refusal() or self._prepared()
+        if refusal is None:
+            # Connections are open now, caches warm: this is how quick the service is for one user.
+            self.usual_s = rehearsal.play_all(self.wire, self.audience) or 1.0
+            self._probes()
+        if self.leader:
+            self.leader.close()
+        say(refusal or progress.Bye())
+        return 0 if refusal is None else 3 if refusal.kind == "journey" else 7
+
+    def refusal(self) -> progress.Refusal | None:
+        """Why the target cannot be loaded from this machine."""
         kind, why = reach(self.plan.target)
-        if kind:
-            return _refuse(progress.Refusal.model_validate({"kind": kind, "what": _unreachable(self.plan, kind), "why": why}))
+        if not kind:
+            return None
+        return progress.Refusal.model_validate({"kind": kind, "what": _unreachable(self.plan, kind), "why": why})
+
+    def _prepared(self) -> progress.Refusal | None:
+        """Journeys rehearsed and workers gathered, or why not."""
         say(progress.Checking(target=self.plan.target.url))
         try:
             say(rehearsal.rehearse(self.plan, self.wire, self.audience, gevent.sleep))
             if self.leader:
                 self.leader.gather(self.audience.accounts)
         except rehearsal.Failed as failed:
-            return _refuse(failed.refusal)
+            return failed.refusal
+        except crew.Blind as blind:
+            return blind.refusal
         except crew.Missing as missing:
-            return _refuse(progress.Refusal(kind="workers", what="the load workers did not all come", why=str(missing)))
-        # Connections are open now, caches warm: this is how quick the service is for one user.
-        self.usual_s = rehearsal.play_all(self.wire, self.audience) or 1.0
-        self._probes()
-        if self.leader:
-            self.leader.close()
-        say(progress.Bye())
-        return 0
+            return progress.Refusal(kind="workers", what="the load workers did not all come", why=str(missing))
+        return None
 
     def _probes(self) -> None:
         if self.plan.follow:
@@ -147,15 +160,14 @@ def _unreachable(plan: Plan, kind: str) -> str:
     return f"{plan.target.url} cannot be reached at {where}"
 
 
-def _refuse(refusal: progress.Refusal) -> int:
-    say(refusal)
-    return 3 if refusal.kind == "journey" else 7
-
-
-def work(leader: str) -> int:
-    """Be a worker of the leader at HOST:PORT until it is done."""
+def work(leader: str, name: str) -> int:
+    """Be a worker of the leader at HOST:PORT until it is done; 7 when none answers there."""
     host, _, port = leader.rpartition(":")
-    worker = crew.Worker(host, int(port), Session)
+    try:
+        worker = crew.Worker(host, int(port), name, Session)
+    except ConnectionError:
+        sys.stderr.write(f"no load test answers at {leader}\n")
+        return 7
     gevent.signal_handler(signal.SIGTERM, worker.over.set)
     gevent.signal_handler(signal.SIGINT, worker.over.set)
     worker.run()
@@ -165,7 +177,7 @@ def work(leader: str) -> int:
 def main(argv: list[str]) -> int:
     if argv[1:2] == ["--worker"]:
         be_on_time()
-        return work(argv[2])
+        return work(argv[2], (argv[3:] or [socket.gethostname()])[0])
     try:
         plan = plans.parse(Path(argv[1]).read_text(encoding="utf-8"))
     except (BadInput, OSError, IndexError) as error:

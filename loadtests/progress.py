@@ -74,12 +74,15 @@ class Probed(Value):
 
 
 class Refusal(Value):
-    """Why no load was sent. `kind`: the target does not answer, its certificate is not its own, a journey or the plan fails."""
+    """Why no load was sent. `kind`: the target does not answer, its certificate is not its own, a journey or the plan fails, workers did
+    not come. `worker`: whom the target is out of reach for, where that is not this machine.
+    """
 
     event: Literal["refusal"] = "refusal"
     kind: Literal["unreachable", "certificate", "journey", "plan", "workers"]
     what: str
     why: str = ""
+    worker: str = ""
 
 
 class Bye(Value):

@@ -1,4 +1,4 @@
-"""A web service of known behaviour: `python -m loadtests.reference KIND PORT [SEED [SERVERS [WORK_S]]]`, on loopback only.
+"""A web service of known behaviour: `python -m loadtests.reference KIND PORT [SEED [SERVERS [WORK_S [ADDRESS]]]]`, on loopback by default.
 
 Answers GET after as long as its station says (stations.py). It sleeps instead of working, so it costs little CPU and its
 capacity is the station's, not this machine's. Port 0 takes a free one; the line `listening PORT` says which.
@@ -46,9 +46,9 @@ class Server(asyncio.Protocol):
             self._transport.write(text)
 
 
-async def serve(place: Station, port: int) -> None:
+async def serve(place: Station, port: int, address: str) -> None:
     begin = time.monotonic()
-    server = await asyncio.get_running_loop().create_server(lambda: Server(place, begin), "127.0.0.1", port, backlog=1024)
+    server = await asyncio.get_running_loop().create_server(lambda: Server(place, begin), address, port, backlog=1024)
     sys.stdout.write(f"listening {server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     async with server:
@@ -59,10 +59,10 @@ async def serve(place: Station, port: int) -> None:
 
 
 def main(argv: list[str]) -> None:
-    kind, port, seed, servers, work_s = (argv + ["mmc", "0", "1", "8", "0.02"][len(argv) :])[:5]
+    kind, port, seed, servers, work_s, address = (argv + ["mmc", "0", "1", "8", "0.02", "127.0.0.1"][len(argv) :])[:6]
     # Its capacity is to be its station's, whatever else this machine does.
     be_on_time()
-    asyncio.run(serve(station(kind, int(seed), int(servers), float(work_s)), int(port)))
+    asyncio.run(serve(station(kind, int(seed), int(servers), float(work_s)), int(port), address))
 
 
 if __name__ == "__main__":

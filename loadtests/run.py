@@ -177,6 +177,9 @@ def _refused(refusal: progress.Refusal) -> Exception:
         return GateRefused(refusal.what, why=refusal.why, hint="cmctl status, then the application's log")
     if refusal.kind == "workers":
         return Unreachable(refusal.what, why=refusal.why, hint="start them first: cmctl loadtest worker --master HOST:PORT")
+    if refusal.worker:
+        where = f"load would leave from {refusal.worker}: {refusal.what}"
+        return Unreachable(where, why=refusal.why, hint="open the target's port to it, and look at its route and its name server")
     if refusal.kind == "plan":
         return BadInput(refusal.what, why=refusal.why)
     return Unreachable(refusal.what, why=refusal.why, hint="cmctl status; is the phase deployed, and is the domain right?")
@@ -333,9 +336,11 @@ def _fine(polls: Polls) -> None:
 
 
 @contextlib.contextmanager
-def reference(kind: str, seed: int = 1, servers: int = selftest.SERVERS, work_s: float = selftest.WORK_S) -> Iterator[int]:
-    """A service of known behaviour on a free loopback port."""
-    command = [sys.executable, "-m", "loadtests.reference", kind, "0", str(seed), str(servers), str(work_s)]
+def reference(
+    kind: str, seed: int = 1, servers: int = selftest.SERVERS, work_s: float = selftest.WORK_S, address: str = "127.0.0.1"
+) -> Iterator[int]:
+    """A service of known behaviour on a free port of an address of this machine."""
+    command = [sys.executable, "-m", "loadtests.reference", kind, "0", str(seed), str(servers), str(work_s), address]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None  # noqa: S101 - asked for above
         try:

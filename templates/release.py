@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from environments.certificates import Certificate
+from environments.model import Environment
 from environments.model import Host as HostFacts
 from environments.ssh import Jump
 from layout.model import SLOTS, Fixed, Instance, Layout
@@ -43,10 +44,15 @@ def spec(
 
 
 def target(layout: Layout, host: str, home: Path) -> Target:
-    """How a host of the environment is reached, and cmctl's folder on it."""
-    facts = layout.environment.hosts[host]
+    """How a host of the layout is reached, and cmctl's folder on it."""
+    return reached(layout.environment, host, home)
+
+
+def reached(environment: Environment, host: str, home: Path) -> Target:
+    """How a host of the environment is reached, also one that no phase uses, and cmctl's folder on it."""
+    facts = environment.hosts[host]
     root = facts.root or (str(home / "hosts" / host) if facts.connection == "local" else "/var/lib/cmctl")
-    door = layout.environment.door(host)
+    door = environment.door(host)
     return Target(
         connection=facts.connection, root=root, jump=Login(**_login(door)) if door else None, **_login(facts),
     )  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -14,6 +16,8 @@ from loadtests import run, verdict
 from loadtests.plan import Plan, Probe
 from loadtests.progress import Checking, Prepared, Progress, Second, Started
 from loadtests.result import Machine, Measured, Result
+from stacks import load_workers
+from stacks.deployment import Facts
 from tests.loadtests import figures
 
 MACHINE = Machine(text="2 cores, 8 GB", fingerprint="0123456789ab")
@@ -84,12 +88,46 @@ def test_verdicts_end_the_command(
         (["--phase", "7"], "no phase 7"), (["--phase", "2", "--env", "moon"], "no environment"), (["--phase", "2", "--rate", "0"], "rate"),
         (["--phase", "2", "--url", "https://example.org"], "does not declare"), (["--phase", "2", "--set", "novalue"], "name=value"),
         (["--phase", "2", "--seconds", "86400"], "seconds"), ([], "phase"),
+        (["--phase", "2", "--on", "local"], "local is this machine"), (["--phase", "2", "--on", "moon"], "no host moon"),
+        (["--phase", "2", "--on", "moon=99"], "1 to 6 workers"), (["--phase", "2", "--on", "moon", "--workers", "1"], "--workers and --bind wait"),
     ],
 )  # fmt: skip
 def test_wrong_words_are_exit_2(private_home: object, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
     """A wrong phase, environment, rate, host or value is exit 2 with a text that names it; nothing is sent."""
     assert cli.main(["loadtest", "--smoke", *arguments]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "player"),
+    [
+        (["--smoke"], "smoke"), (["--rate", "7"], "smoke"), (["--quick"], "capacity"), (["--soak", "--rate", "7"], "soaked"),
+        (["--spike", "--rate", "7", "--allow-overload"], "spiked"), (["--compare", "https://www.localhost:8443"], "comparison"),
+    ],
+)  # fmt: skip
+def test_every_load_test_can_come_from_hosts(private_home: object, monkeypatch: pytest.MonkeyPatch, kind: list[str], player: str) -> None:
+    """With --on the plan that is played is the one with workers, who are gone when it is over, whatever happens to it."""
+    around, seen = list[str](), list[Plan]()
+
+    @contextmanager
+    def at_work(plan: Plan, found: Facts, hosts: Sequence[str], processes: int, report: object) -> Iterator[Plan]:
+        assert (tuple(hosts), processes) == (("load-1", "load-1"), 0)
+        around.append("begin")
+        try:
+            yield plan.model_copy(update={"workers": len(hosts)})
+        finally:
+            around.append("end")
+
+    def play(*plans: object, **_: object) -> Result:
+        seen.extend(one for one in plans if isinstance(one, Plan))
+        raise Unreachable("far away")
+
+    monkeypatch.setattr(load_workers, "check", lambda *_, **__: None)
+    monkeypatch.setattr(load_workers, "at_work", at_work)
+    monkeypatch.setattr(run, player, play)
+    assert cli.main(["loadtest", "--phase", "2", "--on", "load-1=2", *kind]) == 7
+    assert {plan.workers for plan in seen} == {2}
+    assert around == ["begin"] * len(seen) + ["end"] * len(seen)
 
 
 def test_production_is_not_loaded_by_accident(

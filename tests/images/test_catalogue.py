@@ -10,13 +10,13 @@ import pytest
 from images.build import RECIPES, recipe
 from images.catalogue import BASE_PACKAGES, BUSYBOX, CATALOGUE
 
-NAMES = {"nginx", "redis", "prometheus", "node-exporter", "redis-exporter", "mongo", "backend", "frontend"}
+NAMES = {"nginx", "redis", "prometheus", "node-exporter", "redis-exporter", "mongo", "backend", "frontend", "load-worker"}
 DIGEST = re.compile(r"[a-z0-9.]+/[a-z0-9_/-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 README = (Path(__file__).parents[2] / "images" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_catalogue_holds_every_image_a_phase_names() -> None:
-    """Eight images, each under its own name."""
+    """Nine images, each under its own name."""
     assert set(CATALOGUE) == NAMES
     assert all(image.name == name for name, image in CATALOGUE.items())
 

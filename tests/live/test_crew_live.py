@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -78,6 +79,24 @@ def test_a_lost_worker_voids_its_window_only() -> None:
     assert verdict.objections(used(next_one), asked.slo) == []
     assert (next_one.failed, used(next_one).processes) == (0, 1)
     assert next_one.requests == pytest.approx(1200, rel=0.15)
+
+
+def test_a_stopped_crew_hands_in_what_it_has() -> None:
+    """Two processes that are told to stop amid a long probe answer at once, with what they measured until then."""
+    with run.reference("fixed", 1, 50, 0.01) as port:
+
+        def stop(event: Progress) -> None:
+            if isinstance(event, Second) and event.at_s > 4:
+                crew.stop()
+
+        with run.Generator(plan(port, 2, probe(100)), stop) as crew:
+            begun = time.monotonic()
+            found = crew.measure(probe(100, 60))
+            took = time.monotonic() - begun
+    print(f"\nstopped after 4 s, answered after {took:.1f} s")
+    assert found is not None
+    assert found.requests == pytest.approx(100 * 3.5, rel=0.5)
+    assert took < 10
 
 
 def free_port() -> int:

@@ -81,6 +81,8 @@ STARTS = {
     "mongo": Start("10001:10001", ("busybox", "nc", "-w", "2", "127.0.0.1", "27017", "-e", "true"), data="/data"),
     "backend": Start("10001:10001", get(8001, "/livez"), environment=SETTINGS),
     "frontend": Start("10001:10001", get(8080, "/livez")),
+    # It waits for a leader; healthy is a generator that could be led.
+    "load-worker": Start("10001:10001", ("python3", "-c", "import loadtests.generator"), ("--worker", "127.0.0.1:1", "here")),
 }
 
 

@@ -1,0 +1,8 @@
+ARG BASE
+FROM ${BASE}
+ADD lib.tar /
+ADD generator.tar /
+ENV PYTHONPATH=/srv/lib:/srv PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+WORKDIR /srv
+USER 10001:10001
+ENTRYPOINT ["python3", "-m", "loadtests.generator"]
