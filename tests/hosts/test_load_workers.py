@@ -41,9 +41,12 @@ elif args[0] == "run":
         sys.exit("ModuleNotFoundError: No module named 'locust'")
     place, name = args[args.index("--worker") + 1:]
     while container.exists() and os.environ.get("WORKER") != "idle":
-        with socket.create_connection(("127.0.0.1", int(place.rpartition(":")[2]))) as leader:
-            leader.sendall(name.encode())
-            word = leader.recv(10)
+        try:
+            with socket.create_connection(("127.0.0.1", int(place.rpartition(":")[2]))) as leader:
+                leader.sendall(name.encode())
+                word = leader.recv(10)
+        except ConnectionError:  # no leader yet, and the end came before the name had gone
+            word = b""
         if word == b"bye":
             container.unlink()
             break
