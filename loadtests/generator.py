@@ -150,7 +150,7 @@ def client(plan: Plan) -> Wire:
         "network_timeout": plan.timeout_s, "concurrency": plan.max_in_flight,
     }  # fmt: skip
     visitor = type("PlannedVisitor", (Visitor,), settings)(Environment())
-    return Wire(visitor.client.client.clientpool.get_client(URL(plan.target.url)))
+    return Wire(visitor.client.client.clientpool.get_client(URL(plan.target.url)), plan.timeout_s)
 
 
 def _unreachable(plan: Plan, kind: str) -> str:

@@ -34,6 +34,12 @@ class Target(Fixed):
     port: int | None = None
     authority: str = ""
 
+    @model_validator(mode="after")
+    def port_is_one(self) -> Target:
+        if urlsplit(self.url).port == 0:
+            raise ValueError("0 is no port")
+        return self
+
     @property
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""

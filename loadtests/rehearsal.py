@@ -95,7 +95,7 @@ def _accounts(plan: Plan, wire: Wire, audience: Audience, pause: Callable[[float
 def _play(wire: Wire, visit: Visit, step: Step) -> float:
     """Milliseconds that the answer took."""
     start = time.perf_counter()
-    answer = wire.send(visit.call(step))
+    answer = wire.send_alone(visit.call(step))
     spent = (time.perf_counter() - start) * 1000
     if not visit.answered(step, answer.outcome, answer.body):
         raise Failed(visit, step, answer)

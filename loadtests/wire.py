@@ -9,6 +9,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import gevent
@@ -27,22 +28,32 @@ GZIP = b"\x1f\x8b"
 
 
 class Answer(NamedTuple):
-    """`outcome` is an HTTP status or one of the recorder's words for none. `body` unpacks the content."""
+    """`outcome` is an HTTP status or one of the recorder's words for none. `body` unpacks the content; what cannot be unpacked is none."""
 
     outcome: int
     raw: bytes = b""
 
     def body(self) -> bytes:
-        return zlib.decompress(self.raw, 16 + zlib.MAX_WBITS) if self.raw.startswith(GZIP) else self.raw
+        if not self.raw.startswith(GZIP):
+            return self.raw
+        with suppress(zlib.error):
+            return zlib.decompress(self.raw, 16 + zlib.MAX_WBITS)
+        return b""
 
 
 class Wire:
     """Sends calls over kept-alive connections, as many as there are requests in flight."""
 
-    def __init__(self, client: HTTPClient) -> None:
+    def __init__(self, client: HTTPClient, limit_s: float) -> None:
         # The client sends GET again, unasked, as often as its pool is large when a connection breaks: a load test has to see that.
         client._connection_pool.size = -1  # noqa: SLF001
-        self._client = client
+        self._client, self._limit_s = client, limit_s
+
+    def send_alone(self, call: Call) -> Answer:
+        """As `send`, but the whole answer has to come in time: a body that drips outlives every limit on a single read."""
+        with gevent.Timeout(self._limit_s, False):
+            return self.send(call)
+        return Answer(recorder.TIMEOUT)
 
     def send(self, call: Call) -> Answer:
         try:

@@ -1,14 +1,16 @@
 """A small HTTP(S) service for the generator's live tests: `odd_service.py KIND [CHAIN KEY]`.
 
 KIND: `good` answers 200; `closing` closes every tenth connection instead of answering; `broken` answers 404; `limited`
-answers 429 to a client (X-Forwarded-For) that comes more often than twenty times a second. On SIGTERM it prints how
-many requests it saw and how many clients and connections they came from.
+answers 429 to a client (X-Forwarded-For) that comes more often than twenty times a second; `torn` answers 500 with gzip that
+ends too soon; `dripping` begins an answer and never ends it, a byte now and then. On SIGTERM it prints how many requests it
+saw and how many clients and connections they came from.
 """
 
 from __future__ import annotations
 
 import asyncio
 import collections
+import gzip
 import json
 import signal
 import ssl
@@ -32,6 +34,10 @@ class Service:
                     break
                 writer.write(answer)
                 await writer.drain()
+                while self.kind == "dripping":
+                    await asyncio.sleep(0.2)
+                    writer.write(b"x")
+                    await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -44,6 +50,11 @@ class Service:
         self.clients[client] += 1
         if self.kind == "closing" and self.seen % 10 == 0:
             return b""
+        if self.kind == "torn":
+            packed = gzip.compress(b"word\n")[:-9]
+            return b"HTTP/1.1 500 Oh\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed
+        if self.kind == "dripping":
+            return b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
         status = {"broken": "404 Not Found"}.get(self.kind, "200 OK")
         if self.kind == "limited":
             now = time.monotonic()

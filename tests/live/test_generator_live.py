@@ -206,6 +206,20 @@ def test_a_journey_that_fails_is_refused_before_load() -> None:
     assert "word" in caught.value.why
 
 
+def test_an_answer_that_cannot_be_unpacked_is_the_journeys_failure() -> None:
+    """A 500 whose gzip ends too soon is named as what it is, not as an end of the generator."""
+    with service(ODD, "torn") as (port, _), pytest.raises(GateRefused, match="GET / answered 500"):
+        run.smoke(plan(port), quiet)
+
+
+def test_an_answer_that_never_ends_is_the_journeys_failure() -> None:
+    """A body that comes byte by byte is given up when the time for one request is over."""
+    start = time.monotonic()
+    with service(ODD, "dripping") as (port, _), pytest.raises(GateRefused, match="GET / answered timeout"):
+        run.smoke(plan(port, timeout_s=2.0), quiet)
+    assert time.monotonic() - start < 15
+
+
 def test_production_is_refused_by_the_generator_too() -> None:
     """A plan for production that does not say i_own_this is not played."""
     with pytest.raises(BadInput, match="production"):

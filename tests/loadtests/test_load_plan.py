@@ -63,7 +63,7 @@ def test_a_host_that_is_not_declared_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://localhost", "localhost:8443", "https://localhost:8443/path", "https://user@localhost", "https://LOCALHOST"]
+    "url", ["ftp://localhost", "localhost:8443", "https://localhost:8443/path", "https://user@localhost", "https://LOCALHOST", "https://localhost:99999", "https://localhost:0"]
 )
 def test_a_target_is_a_scheme_and_a_host(url: str) -> None:
     """Anything but scheme, host and port is refused."""
