@@ -41,6 +41,10 @@ def say(event: BaseModel) -> None:
     sys.stdout.flush()
 
 
+class Ended(Exception):
+    """Somebody asked for the end before any load was sent."""
+
+
 class Session:
     """One plan from the first check to the last probe. With workers it only leads; `accounts` are given to a worker, who makes none."""
 
@@ -49,6 +53,7 @@ class Session:
         self.load: Load | None = None
         self.leader = crew.Leader(plan, say) if plan.workers else None
         self.ended = False
+        self.before_load: Any = None
         self.usual_s = 1.0
         self.orders: gevent.queue.Queue[Probe | None] = gevent.queue.Queue()
         self.audience = Audience(
@@ -61,8 +66,6 @@ class Session:
     def run(self) -> int:
         refusal = self.refusal() or self._prepared()
         if refusal is None:
-            # Connections are open now, caches warm: this is how quick the service is for one user.
-            self.usual_s = rehearsal.play_all(self.wire, self.audience) or 1.0
             self._probes()
         if self.leader:
             self.leader.close()
@@ -77,19 +80,29 @@ class Session:
         return progress.Refusal.model_validate({"kind": kind, "what": _unreachable(self.plan, kind), "why": why})
 
     def _prepared(self) -> progress.Refusal | None:
-        """Journeys rehearsed and workers gathered, or why not."""
+        """Journeys rehearsed and workers gathered, or why not. Whoever asks for the end meanwhile gets it at once."""
         say(progress.Checking(target=self.plan.target.url))
+        self.before_load = gevent.getcurrent()
         try:
-            say(rehearsal.rehearse(self.plan, self.wire, self.audience, gevent.sleep))
-            if self.leader:
-                self.leader.gather(self.audience.accounts)
+            self._prepare()
+        except Ended:
+            return None
         except rehearsal.Failed as failed:
             return failed.refusal
         except crew.Blind as blind:
             return blind.refusal
         except crew.Missing as missing:
             return progress.Refusal(kind="workers", what="the load workers did not all come", why=str(missing))
+        finally:
+            self.before_load = None
         return None
+
+    def _prepare(self) -> None:
+        say(rehearsal.rehearse(self.plan, self.wire, self.audience, gevent.sleep))
+        if self.leader:
+            self.leader.gather(self.audience.accounts)
+        # Connections are open now, caches warm: this is how quick the service is for one user.
+        self.usual_s = rehearsal.play_all(self.wire, self.audience) or 1.0
 
     def _probes(self) -> None:
         if self.plan.follow:
@@ -102,6 +115,8 @@ class Session:
     def stop(self, *_: object) -> None:
         self.ended = True
         self.orders.put(None)
+        if self.before_load:
+            gevent.kill(self.before_load, Ended())
         if self.load:
             self.load.stop()
         if self.leader:

@@ -257,6 +257,22 @@ def test_ctrl_c_keeps_what_was_measured() -> None:
     assert 150 < measured(result).requests < 500
 
 
+def test_ctrl_c_before_any_load_ends_at_once() -> None:
+    """While a journey's first step hangs, Ctrl-C ends with exit 130 and not with the step's failure, long before the step's time is over."""
+    with service(ODD, "dripping") as (port, _):
+        asked = plan(port).model_dump_json()
+        script = INTERRUPTED.replace("isinstance(event, Second)", "True")
+        with subprocess.Popen([sys.executable, "-c", script, asked], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "second\n"  # the target answered; the first step is under way
+            child.send_signal(signal.SIGINT)
+            start = time.monotonic()
+            rest = child.communicate(timeout=30)[0]
+    assert time.monotonic() - start < 5
+    assert child.returncode == 130
+    assert Result.model_validate_json(rest.splitlines()[-1]).judgement.reasons == ("interrupted before any load was sent",)
+
+
 def test_a_killed_parent_leaves_no_load_behind() -> None:
     """When the process that asked for load is killed, the generator stops by itself."""
     with reference("fixed") as (port, _):
