@@ -11,7 +11,7 @@ from errors import BadInput
 from loadtests.visits import Step, Visit
 from phases.model import Journey
 
-LITERAL = re.compile(r"^(GET|HEAD) (/\S*)$")
+LITERAL = re.compile(r"^(GET|HEAD) (/(?!/)\S*)$")
 OK = frozenset({200})
 MADE = frozenset({200, 201})
 # An administrator who was not the first to confirm a booking is told so; that is the platform working.
@@ -87,16 +87,27 @@ CATALOGUE: Mapping[str, Step] = {
     step.name: step
     for step in (
         Step("landing", "GET", "/", OK),
-        Step("companies", "GET", "/api/companies", OK, keep=_keep_company),
-        Step("pricing", "GET", "/api/pricing-plans", OK, keep=_keep_plan),
-        Step("interview_types", "GET", "/api/interview-types", OK, keep=_keep_interview_type),
-        Step("slots", "GET", "/api/time-slots", OK, keep=_keep_slot),
-        Step("register", "POST", "/api/auth/register-free", MADE, body=_registration, keep=_keep_token),
-        Step("login", "POST", "/api/auth/login", OK, body=_credentials, keep=_keep_token, account=True),
+        Step("companies", "GET", "/api/companies", OK, keep=_keep_company, gives=("company_id",)),
+        Step("pricing", "GET", "/api/pricing-plans", OK, keep=_keep_plan, gives=("plan_id",)),
+        Step("interview_types", "GET", "/api/interview-types", OK, keep=_keep_interview_type, gives=("interview_type",)),
+        Step("slots", "GET", "/api/time-slots", OK, keep=_keep_slot, gives=("slot_id",)),
+        Step("register", "POST", "/api/auth/register-free", MADE, body=_registration, keep=_keep_token, gives=("token",)),
+        Step("login", "POST", "/api/auth/login", OK, body=_credentials, keep=_keep_token, account=True, gives=("token",)),
         Step("dashboard", "GET", "/api/booking-requests", OK, signed_in=True),
-        Step("book", "POST", "/api/booking-requests", MADE, body=_booking, signed_in=True),
-        Step("create_order", "POST", "/api/payment/create-order", MADE, body=_order, keep=_keep_order, signed_in=True),
-        Step("verify_payment", "POST", "/api/payment/verify-payment", OK, body=_payment, signed_in=True),
+        Step(
+            "book", "POST", "/api/booking-requests", MADE, body=_booking, signed_in=True, reads=("company_id", "interview_type", "slot_id")
+        ),
+        Step(
+            "create_order",
+            "POST",
+            "/api/payment/create-order",
+            MADE,
+            body=_order,
+            keep=_keep_order,
+            signed_in=True,
+            gives=("order_id", "checkout"),
+        ),
+        Step("verify_payment", "POST", "/api/payment/verify-payment", OK, body=_payment, signed_in=True, reads=("order_id", "checkout")),
         Step(
             "admin_login",
             "POST",
@@ -105,8 +116,17 @@ CATALOGUE: Mapping[str, Step] = {
             body=_admin_credentials,
             keep=_keep_token,
             variables=("admin_email", "admin_password"),
+            gives=("token",),
         ),
-        Step("admin_bookings", "GET", "/api/admin/booking-requests?status=pending", OK, keep=_keep_pending, signed_in=True),
+        Step(
+            "admin_bookings",
+            "GET",
+            "/api/admin/booking-requests?status=pending",
+            OK,
+            keep=_keep_pending,
+            signed_in=True,
+            gives=("pending_id", "pending_slot_id"),
+        ),
         Step(
             "admin_confirm", "POST", "/api/admin/confirm-booking", DONE_OR_TAKEN, body=_confirmation, signed_in=True, needs=("pending_id",)
         ),
@@ -134,6 +154,19 @@ def missing_variables(journeys: Iterable[Journey], variables: Mapping[str, str])
     """Names of values that steps need from outside and nobody gave."""
     wanted = {name for journey in journeys for one in steps(journey) for name in one.variables}
     return sorted(wanted - variables.keys())
+
+
+def never_found(journeys: Mapping[str, Journey], variables: Mapping[str, str]) -> list[str]:
+    """A sentence for each step that is made of something which nobody gave and no step before it finds."""
+    found = []
+    for name, journey in journeys.items():
+        known = set(variables)
+        for one in steps(journey):
+            for lacking in sorted(set(one.wants) - known):
+                givers = [other.name for other in CATALOGUE.values() if lacking in other.gives]
+                found.append(f"{name}: {one.name} needs {lacking}, which {' or '.join(givers)} finds; none of them comes before it")
+            known.update(one.gives)
+    return found
 
 
 def needs_accounts(journeys: Iterable[Journey]) -> bool:

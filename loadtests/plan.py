@@ -160,6 +160,9 @@ def plan_for(
         raise BadInput(
             f"the journeys need {', '.join(lacking)}", hint="give each as --set name=value, or take the journey out of platform.yaml"
         )
+    never = catalogue.never_found(platform.journeys, given)
+    if never:
+        raise BadInput("journeys have steps that cannot be played", why="\n".join(never), hint="put that step before it, or --set name=value")
     return Plan(
         run=secrets.token_hex(4), platform=platform.name, phase=phase.number, environment=environment.name,
         production=environment.kind == "cloud", i_own_this=i_own_this, version=version, target=target, journeys=platform.journeys,

@@ -24,7 +24,8 @@ class Step:
     """One request of a journey.
 
     `path` may name values of the visit in braces. `expects` are the statuses of a good answer. `keep` takes what later
-    steps need out of the answer's JSON. A step whose `needs` the visit has no value for is left out, as a person would.
+    steps need out of the answer's JSON and `gives` the names of it; `reads` are the names that the request is made of. A step
+    whose `needs` the visit has no value for is left out, as a person would.
     """
 
     name: str
@@ -37,6 +38,13 @@ class Step:
     needs: tuple[str, ...] = ()
     account: bool = False
     variables: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+
+    @property
+    def wants(self) -> tuple[str, ...]:
+        """Names that a step before it has to find."""
+        return (*self.reads, *self.needs, *(("token",) if self.signed_in else ()))
 
 
 @dataclass

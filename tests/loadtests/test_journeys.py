@@ -153,3 +153,48 @@ def test_values_from_outside_are_asked_for() -> None:
     mix = load("codementee").platform.journeys.values()
     assert journeys.missing_variables(mix, {"admin_email": "x"}) == ["admin_password"]
     assert journeys.needs_accounts(mix)
+
+
+def journey(*steps: str) -> Journey:
+    return Journey(weight=1, steps=steps, think_s=(0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("steps", "lacking"),
+    [
+        (("landing", "GET /a", "pricing"), []),
+        (("login", "companies", "interview_types", "slots", "book", "create_order", "verify_payment"), []),
+        (("book",), ["company_id", "interview_type", "slot_id", "token"]),
+        (("login", "dashboard"), []),
+        (("dashboard", "login"), ["token"]),
+        (("register", "verify_payment"), ["checkout", "order_id"]),
+        (("admin_login", "admin_confirm"), ["pending_id"]),
+    ],
+)
+def test_what_no_step_finds_is_named(steps: tuple[str, ...], lacking: list[str]) -> None:
+    """A step made of what no step before it finds is named with the value and the step that would find it; a given value counts as found."""
+    found = journeys.never_found({"mine": journey(*steps)}, {})
+    assert [text.split(" needs ")[1].split(",")[0] for text in found] == lacking
+    assert all(text.startswith("mine: ") and " finds" in text for text in found)
+    assert journeys.never_found({"mine": journey(*steps)}, dict.fromkeys(lacking, "given")) == []
+
+
+@pytest.mark.parametrize("name", sorted(journeys.CATALOGUE))
+def test_steps_find_what_they_say(name: str) -> None:
+    """With what it reads a step makes its request, and its answer leaves what it says it gives."""
+    step = journeys.step(name)
+    going = visit(name)
+    going.values.update({one: {} if one == "checkout" else "given" for one in (*step.wants, "pending_slot_id") if one not in going.values})
+    before = set(going.values) - set(step.gives)
+    call = going.call(step)
+    status, content = ANSWERS[call.path] if call.method == "POST" else (200, ANSWERS[call.path][1])
+    if name == "dashboard":
+        content = []
+    assert going.answered(step, status, body(content))
+    assert set(going.values) - before == set(step.gives)
+
+
+def test_a_path_with_two_slashes_is_no_step() -> None:
+    """`//host` would be another host's: it is refused as a step."""
+    with pytest.raises(BadInput, match="GET //evil"):
+        journeys.step("GET //evil")

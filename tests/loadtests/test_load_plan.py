@@ -14,6 +14,7 @@ from errors import BadInput
 from loadtests import plan as plans
 from loadtests.plan import Plan, Probe, plan_for
 from phases.load import load
+from phases.model import Journey
 
 CODEMENTEE = load("codementee")
 LOCAL = load_environment("local")
@@ -63,7 +64,16 @@ def test_a_host_that_is_not_declared_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://localhost", "localhost:8443", "https://localhost:8443/path", "https://user@localhost", "https://LOCALHOST", "https://localhost:99999", "https://localhost:0"]
+    "url",
+    [
+        "ftp://localhost",
+        "localhost:8443",
+        "https://localhost:8443/path",
+        "https://user@localhost",
+        "https://LOCALHOST",
+        "https://localhost:99999",
+        "https://localhost:0",
+    ],
 )
 def test_a_target_is_a_scheme_and_a_host(url: str) -> None:
     """Anything but scheme, host and port is refused."""
@@ -121,3 +131,19 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     """Whatever is in the file, the answer is a plan or BadInput."""
     with pytest.raises(BadInput):
         plans.parse(text)
+
+
+def test_a_journey_that_cannot_be_played_is_refused_by_name() -> None:
+    """A step made of what nobody finds is wrong input (exit 2), all such steps at once, before anything is asked."""
+    broken = CODEMENTEE.platform.model_copy(
+        update={
+            "journeys": {
+                "a": Journey(weight=1, steps=("book",), think_s=(0, 1)),
+                "b": Journey(weight=1, steps=("dashboard",), think_s=(0, 1)),
+            }
+        }
+    )
+    with pytest.raises(BadInput) as caught:
+        plan_for(broken, CODEMENTEE.phase(2), LOCAL, (PROBE,))
+    assert "a: book needs company_id, which companies finds" in caught.value.why
+    assert "b: dashboard needs token, which register or login or admin_login finds" in caught.value.why
