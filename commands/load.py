@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -119,13 +119,18 @@ def _one_of(kinds: list[str], rate: float | None, seconds: float | None) -> str:
     return kind
 
 
-def schema() -> None:
-    """Print the JSON Schema of a search's document (`cmctl/capacity-test/1`)."""
+def schema(
+    of: Annotated[
+        Literal["search", "probe", "soak", "spike", "compare"],
+        typer.Option("--of", help="Whose document; probe: that of --smoke and --rate."),
+    ] = "search",
+) -> None:
+    """Print the JSON Schema of what --json prints and result.json holds."""
     import json
 
-    from loadtests.result import CAPACITY_SCHEMA, CapacityResult
+    from loadtests.schemas import json_schema
 
-    print(json.dumps({"$id": CAPACITY_SCHEMA, **CapacityResult.model_json_schema()}, indent=1))
+    print(json.dumps(json_schema(of), indent=1))
 
 
 def worker(

@@ -19,6 +19,7 @@ from loadtests.result import Machine, Measured, Result
 from stacks import load_workers
 from stacks.deployment import Facts
 from tests.loadtests import figures
+from tests.loadtests.json_fit import misfits
 
 MACHINE = Machine(text="2 cores, 8 GB", fingerprint="0123456789ab")
 
@@ -52,6 +53,14 @@ def test_the_document_has_what_one_asks_for_first(asked: list[Plan], capsys: pyt
     assert document["schema"] == "cmctl/loadtest/1"
     assert (document["verdict"], document["requests"], document["failed"], document["slo"]["p95_ms"]) == ("PASS", 4000, 0, 200)
     assert document["p95_ms"] == pytest.approx(80, rel=0.01)
+
+
+def test_the_document_fits_its_schema(asked: list[Plan], capsys: pytest.CaptureFixture[str]) -> None:
+    """What a probe's `--json` prints fits what `loadtest schema --of probe` prints."""
+    assert cli.main(["loadtest", "schema", "--of", "probe"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    cli.main(["loadtest", "--smoke", "--phase", "2", "--json"])
+    assert list(misfits(json.loads(capsys.readouterr().out), schema, schema)) == []
 
 
 def test_the_plan_is_the_files(asked: list[Plan]) -> None:

@@ -21,6 +21,7 @@ from loadtests.progress import Narrowed, Prepared, Probed, Progress, Second, Sta
 from loadtests.result import CapacityResult, FoundLimit, Machine, Verdict
 from loadtests.stations import station
 from tests.loadtests import imitation
+from tests.loadtests.json_fit import misfits
 
 MACHINE = Machine(text="2 cores, 8 GB", fingerprint="0123456789ab")
 SHORT = hunt.Profile("quick", 150.0, closed_s=2.0, warmup_s=4.0, probe_s=14.0, sustain_s=14.0, fewest=4)
@@ -166,15 +167,17 @@ def test_production_needs_its_owner(plans: list[Plan], monkeypatch: pytest.Monke
     assert (plans[0].production, plans[0].i_own_this, plans[0].target.address) == (True, True, None)
 
 
-def test_the_document_fits_its_schema(plans: list[Plan], capsys: pytest.CaptureFixture[str]) -> None:
-    """`loadtest schema` names every key that a search's document has, and what it must be."""
+def test_the_document_fits_its_schema(plans: list[Plan], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `--json` prints and what `--report` leaves fit what `loadtest schema` prints, whole and as they are; a wrong key does not."""
     assert cli.main(["loadtest", "schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
-    cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--json"])
+    cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--json", "--report", str(tmp_path)])
     document = json.loads(capsys.readouterr().out)
-    assert schema["$id"] == document.pop("schema")
-    assert set(document) - {"exit_code"} == set(schema["properties"])
-    assert set(document["capacities"][0]) == set(schema["$defs"]["PhaseCapacity"]["properties"])
+    assert schema["$id"] == document["schema"]
+    for one in (document, json.loads((tmp_path / "result.json").read_text())):
+        assert list(misfits(one, schema, schema)) == []
+        assert list(misfits({**one, "colour": "red"}, schema, schema)) == ["/colour: is not in the schema"]
+        assert list(misfits({**one, "exit_code": "0"}, schema, schema)) != []
 
 
 def test_another_phase_is_live(plans: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from loadtests import compare
 from loadtests.plan import Probe
 from loadtests.result import Machine, Measured, Verdict
+from loadtests.schemas import json_schema
 from tests.loadtests import figures
+from tests.loadtests.json_fit import misfits
 
 AROUND = compare.Around("0123abcd", "2026-11-21T03:00:00+00:00", "base", "head", Machine(text="m", fingerprint="f"))
 
@@ -94,3 +97,10 @@ def test_interrupted_says_what_it_is_worth() -> None:
     assert (found.verdict, found.exit_code, len(found.pairs)) == (Verdict.INCONCLUSIVE, 130, 4)
     assert found.change == pytest.approx(-0.25, abs=0.03)
     assert compare.conclude(compare.Played([], [], interrupted=True), figures.SLO, AROUND).change is None
+
+
+def test_the_document_fits_its_schema() -> None:
+    """What a comparison leaves fits what `loadtest schema --of compare` prints."""
+    found = compare.conclude(compare.by_turns(compare.TURNS, player(400, 1), player(400, 2)), figures.SLO, AROUND)
+    schema = json_schema("compare")
+    assert list(misfits(json.loads(json.dumps({"schema": compare.SCHEMA, **found.document()})), schema, schema)) == []

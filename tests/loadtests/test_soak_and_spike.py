@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from loadtests import soak, spike
 from loadtests.plan import Probe
 from loadtests.result import Machine, Measured, Verdict
+from loadtests.schemas import json_schema
 from tests.loadtests import figures
+from tests.loadtests.json_fit import misfits
 
 SOAK = soak.Around("0123abcd", "2026-11-21T03:00:00+00:00", "https://localhost", "1.0.0", Machine(text="m", fingerprint="f"), 100.0)
 SPIKE = spike.Around("0123abcd", "2026-11-21T03:00:00+00:00", "https://localhost", "1.0.0", Machine(text="m", fingerprint="f"))
@@ -126,3 +129,15 @@ def test_a_service_that_fails_before_gets_no_burst() -> None:
     """A service whose usual load is an outage is left alone."""
     played = spike.play(spike.Shape(100.0, 300.0), player(lambda _: 900, stop_at=0))
     assert [one.probe.name for one in played.steps] == ["before"]
+
+
+def test_the_documents_fit_their_schemas() -> None:
+    """What a soak and a spike leave fits what `loadtest schema --of` prints for them."""
+    calm, burst = (
+        soaked(player(lambda _: 80)),
+        spike.conclude(spike.play(spike.Shape(50, 150), player(lambda _: 80)), spike.Shape(50, 150), figures.SLO, SPIKE),
+    )
+    for kind, found in (("soak", calm), ("spike", burst)):
+        schema = json_schema(kind)
+        document = json.loads(json.dumps({"schema": schema["$id"], **found.document()}))
+        assert list(misfits(document, schema, schema)) == []
