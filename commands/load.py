@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,7 +34,7 @@ Growth = Annotated[float, typer.Option("--growth", min=-50, max=1000, help="Grow
 
 SMOKE_RATE, SMOKE_S = 110.0, 30.0
 
-group = typer.Typer(help="Does a phase hold its SLO, and how many users does it hold.", invoke_without_command=True, no_args_is_help=False)
+group = typer.Typer(invoke_without_command=True, no_args_is_help=False)
 
 
 @group.callback()
@@ -79,12 +80,18 @@ def loadtest(
     Exit 0: found (or: the rate holds). 3: the SLO is missed. 6: cannot tell, or the generator was the limit. 130: interrupted, with what was measured.
     """
     if context.invoked_subcommand is not None:
+        _nothing_before(context)
         return
     from commands import load_long, load_plan, load_probe, load_search
     from loadtests import hunt
 
     kinds = {"--smoke": smoke, "--quick": quick, "--soak": soak, "--spike": spike, "--compare": compare is not None}
     kind = _one_of([name for name, wanted in kinds.items() if wanted], rate, seconds)
+    searched = kind in {"", "--quick"} and rate is None
+    _none_in_vain({
+        "--users": users is not None and not searched, "--growth": bool(growth) and users is None,
+        "--allow-overload": allow_overload and not searched and kind != "--spike", "--bind": bool(bind) and not workers,
+    })  # fmt: skip
     senders = load_plan.senders(processes, workers, bind, on or [])
     number = load_plan.live_phase(platform, env) if phase is None else phase
     asked = load_plan.Asked(platform, number, env, url, load_plan.pairs(values or []), i_own_this, senders)
@@ -117,6 +124,34 @@ def _one_of(kinds: list[str], rate: float | None, seconds: float | None) -> str:
             f"{kind or 'a search'} takes as long as it needs, five minutes at most", hint="--seconds goes with --smoke, --rate and --soak"
         )
     return kind
+
+
+# What has to be there for an option to say something.
+GOES_WITH = {
+    "--users": "a search", "--growth": "--users", "--allow-overload": "a search or --spike; other load tests send what they are told", "--bind": "--workers",
+}  # fmt: skip
+
+
+def _none_in_vain(idle: Mapping[str, bool]) -> None:
+    """Raises BadInput for the first option that would be passed over in silence."""
+    from errors import BadInput
+
+    for name, in_vain in idle.items():
+        if in_vain:
+            raise BadInput(f"{name} says nothing here", hint=f"it goes with {GOES_WITH[name]}")
+
+
+def _nothing_before(context: typer.Context) -> None:
+    """Raises BadInput for options in front of a command that has its own."""
+    from errors import BadInput
+
+    named = {one.name: one.opts[0] for one in context.command.params if one.name}
+    given = [option for name, option in named.items() if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
+    if given:
+        raise BadInput(
+            f"{', '.join(given)} in front of {context.invoked_subcommand} would be passed over",
+            hint=f"put options behind it: cmctl loadtest {context.invoked_subcommand} --help",
+        )
 
 
 def schema(

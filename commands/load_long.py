@@ -22,7 +22,7 @@ def held_rps(asked: load_plan.Asked, why: str) -> float:
     if record is None:
         raise BadInput(
             f"{why} needs a rate: what phase {asked.phase} holds in {asked.environment} was not measured yet",
-            hint=f"give --rate, or measure first: cmctl loadtest --phase {asked.phase} --env {asked.environment}",
+            hint=f"give --rate, or measure first: cmctl loadtest {asked.where}",
         )
     return record.rps
 

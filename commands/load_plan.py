@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from commands import ui
+from commands import options, ui
 from environments.certificates import certificate
 from environments.home import home
 from environments.load import load as load_environment
@@ -47,6 +47,11 @@ class Asked:
     i_own_this: bool = False
     senders: Senders = Senders()
 
+    @property
+    def where(self) -> str:
+        """The options that name what is loaded, for a command to type next."""
+        return options.where(self.platform, self.phase, self.environment)
+
 
 def senders(processes: int | None, workers: int, bind: str, on: Sequence[str]) -> Senders:
     """Options as typed. With hosts that send, this machine does only when it is told to. Raises BadInput for what does not go together."""
@@ -64,7 +69,7 @@ def live_phase(platform: str, environment: str) -> int:
         seen = standing(platform, environment)
         if seen.live is not None:
             return seen.live
-    raise BadInput(f"which phase? none is known to be live in {environment}", hint="cmctl loadtest --phase 2")
+    raise BadInput(f"which phase? none is known to be live in {environment}", hint=f"cmctl loadtest {options.where(platform, 2, environment)}")
 
 
 def pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -159,7 +164,7 @@ def version_there(asked: Asked) -> str:
         if seen.live is not None and seen.live != asked.phase:
             raise BadInput(
                 f"phase {seen.live} is live in {asked.environment}, not phase {asked.phase}",
-                hint=f"cmctl loadtest --phase {seen.live} --env {asked.environment}, or cmctl deploy --phase {asked.phase} first",
+                hint=f"cmctl loadtest {options.where(asked.platform, seen.live, asked.environment)}, or cmctl deploy {asked.where} first",
             )
         states = (one.state for one in seen.layers.get(f"phase{asked.phase}", {}).values())
         return next((state.version for state in states if state), "")

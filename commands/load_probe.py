@@ -41,11 +41,7 @@ def play(asked: load_plan.Asked, wish: Wish) -> int:
         load_view.show(result)
         if files:
             ui.say(f"report: {files[0].parent}")
-        ui.hint(
-            f"cmctl cost --phase {asked.phase}"
-            if wish.profile == "smoke"
-            else f"cmctl loadtest --quick --phase {asked.phase} --env {asked.environment}"
-        )
+        ui.hint(f"cmctl cost {asked.where}" if wish.profile == "smoke" else f"cmctl loadtest --quick {asked.where}")
     return result.exit_code
 
 

@@ -54,8 +54,8 @@ def search(asked: load_plan.Asked, terms: Terms) -> int:
 def next_command(asked: load_plan.Asked, result: CapacityResult) -> str:
     """A record leads to costs; no answer leads to the way to one."""
     if store.record(result) is not None:
-        return f"cmctl cost --phase {asked.phase} --env {asked.environment} --per-user"
-    return f"cmctl loadtest --phase {asked.phase} --env {asked.environment} --allow-overload"
+        return f"cmctl cost {asked.where} --per-user"
+    return f"cmctl loadtest {asked.where} --allow-overload"
 
 
 def last(asked: load_plan.Asked) -> CapacityResult | None:

@@ -29,7 +29,7 @@ def trend(
     load(platform).phase(phase)
     points = trend.points(list(store.history(home(), platform, env, phase)))
     if not points:
-        raise BadInput(f"no load test of phase {phase} in {env} is kept", hint=f"cmctl loadtest --phase {phase} --env {env}")
+        raise BadInput(f"no load test of phase {phase} in {env} is kept", hint=f"cmctl loadtest {options.where(platform, phase, env)}")
     found = trend.changes([point.rate for point in points])
     if as_json:
         changes = [{"run": points[one.index].run, "before": one.before, "after": one.after, "change": one.change} for one in found]

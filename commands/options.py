@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+PLATFORM = "codementee"
 Platform = Annotated[str, typer.Option("--platform", envvar="CMCTL_PLATFORM", help="Platform: a folder under phases/.")]
 Env = Annotated[str, typer.Option("--env", "-e", envvar="CMCTL_ENV", help="Environment: a file under environments/.")]
 Phase = Annotated[int, typer.Option("--phase", "-p", help="Phase number: 0 today, 1 vertical, 2 horizontal, 3 Kubernetes.")]
@@ -28,3 +29,8 @@ Image = Annotated[
     typer.Option("--image", help="NAME=REFERENCE of an image that nodes pull, by digest; may be given for each image. Kubernetes only."),
 ]
 Book = Annotated[str, typer.Option("--book", envvar="CMCTL_BOOK", help="Price book: seed, list-2026-11, or the path of your own.")]
+
+
+def where(platform: str, phase: int, environment: str) -> str:
+    """The options that name a phase in a command to type next; what goes without saying is left out."""
+    return f"{'' if platform == PLATFORM else f'--platform {platform} '}--phase {phase} --env {environment}"

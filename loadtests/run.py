@@ -99,7 +99,7 @@ class Generator:
             if isinstance(event, Measured):
                 return event
             if isinstance(event, progress.Refusal):
-                raise _refused(event)
+                raise _refused(event, self._plan)
             return self._ended()
 
     def stop(self) -> None:
@@ -172,9 +172,9 @@ def _pump(stream: IO[str], lines: queue.Queue[str | None]) -> None:
     lines.put(None)
 
 
-def _refused(refusal: progress.Refusal) -> Exception:
+def _refused(refusal: progress.Refusal, plan: Plan) -> Exception:
     if refusal.kind == "journey":
-        return GateRefused(refusal.what, why=refusal.why, hint="cmctl status, then the application's log")
+        return GateRefused(refusal.what, why=refusal.why, hint=f"cmctl status --platform {plan.platform} --env {plan.environment}, then the application's log")
     if refusal.kind == "workers":
         return Unreachable(refusal.what, why=refusal.why, hint="start them first: cmctl loadtest worker --master HOST:PORT")
     if refusal.worker:
@@ -182,7 +182,7 @@ def _refused(refusal: progress.Refusal) -> Exception:
         return Unreachable(where, why=refusal.why, hint="open the target's port to it, and look at its route and its name server")
     if refusal.kind == "plan":
         return BadInput(refusal.what, why=refusal.why)
-    return Unreachable(refusal.what, why=refusal.why, hint="cmctl status; is the phase deployed, and is the domain right?")
+    return Unreachable(refusal.what, why=refusal.why, hint=f"cmctl status --platform {plan.platform} --env {plan.environment}; is the phase deployed, and is the domain right?")
 
 
 def smoke(plan: Plan, on_progress: OnProgress, profile: str = "smoke") -> Result:

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 import pytest
 
 import cli
-from commands import load_live, load_plan
+from commands import load_live, load_plan, load_search
 from environments.load import load as load_environment
 from errors import BadInput, Unreachable
 from loadtests import run, verdict
 from loadtests.plan import Plan, Probe
 from loadtests.progress import Checking, Prepared, Progress, Second, Started
-from loadtests.result import Machine, Measured, Result
+from loadtests.result import CapacityResult, Machine, Measured, Result, Verdict
 from stacks import load_workers
 from stacks.deployment import Facts
 from tests.loadtests import figures
@@ -187,3 +187,44 @@ def test_progress_is_told_in_lines(event: Progress, says: str, capsys: pytest.Ca
     seen = capsys.readouterr()
     assert says in seen.err
     assert seen.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--rate", "5", "--users", "100"], "--users"), (["--smoke", "--users", "100"], "--users"), (["--smoke", "--allow-overload"], "--allow-overload"),
+        (["--soak", "--rate", "5", "--allow-overload"], "--allow-overload"), (["--quick", "--growth", "5"], "--growth"),
+        (["--smoke", "--bind", "10.0.0.5:5557"], "--bind"), (["--quick", "trend"], "--quick in front of trend"), (["--json", "schema"], "--json in front of schema"),
+    ],
+)  # fmt: skip
+def test_an_option_that_would_be_passed_over_is_refused(
+    asked: list[Plan], capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    """Options that say nothing beside the others are exit 2 and named; nothing is sent."""
+    assert cli.main(["loadtest", "--phase", "2", *arguments] if arguments[-1] not in ("trend", "schema") else ["loadtest", *arguments]) == 2
+    assert says in capsys.readouterr().err
+    assert asked == []
+
+
+def test_the_next_command_names_the_platform() -> None:
+    """What is to be typed next leads to the same phase: another platform than the usual one is named."""
+    assert load_plan.Asked("shop", 1, "stage").where == "--platform shop --phase 1 --env stage"
+    assert load_plan.Asked("codementee", 2, "local").where == "--phase 2 --env local"
+    assert (
+        load_search.next_command(load_plan.Asked("shop", 1, "stage"), refused())
+        == "cmctl loadtest --platform shop --phase 1 --env stage --allow-overload"
+    )
+
+
+def refused() -> CapacityResult:
+    return CapacityResult(
+        verdict=Verdict.INVALID, reasons=("late",), run="0123abcd", when="2026-11-21T03:00:00+00:00", profile="quick", platform="shop", phase=1,
+        environment="stage", target="https://localhost", version="1.0.0", machine=MACHINE, slo=figures.SLO, capacities=(), users_p10_p50_p90=None,
+        response_ms=None, think_s=1.0, registered_per_concurrent=1.0, saturation_rps=None, recovery_s=None, peak=None, binding=None, steps=(), seconds=1.0,
+    )  # fmt: skip
+
+
+def test_the_help_says_how_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    """`loadtest --help` has the exit codes."""
+    cli.main(["loadtest", "--help"])
+    assert "3: the SLO is missed" in " ".join(capsys.readouterr().out.split())
