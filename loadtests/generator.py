@@ -171,7 +171,7 @@ def client(plan: Plan) -> Wire:
 def _unreachable(plan: Plan, kind: str) -> str:
     where = f"{plan.target.address}:{plan.target.port}" if plan.target.address else plan.target.url
     if kind == "certificate":
-        return f"the certificate that {where} shows is not one for {plan.target.host}"
+        return f"the certificate that {where} shows is not one to be trusted for {plan.target.host}"
     return f"{plan.target.url} cannot be reached at {where}"
 
 

@@ -1,6 +1,7 @@
 """The journeys as a Locust user. `locust -f loadtests/locustfile.py --host https://localhost:8443` plays them in Locust's own UI.
 
-CMCTL_LOAD_PLAN names a plan's JSON file; without it Codementee's journeys are played with the stand-in's accounts.
+CMCTL_LOAD_PLAN names a plan's JSON file; without it the journeys of the platform that
+CMCTL_PLATFORM names, by default Codementee's, are played with the stand-in's accounts.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PLAN = given()
 
 
 def journeys() -> Mapping[str, Journey]:
-    return PLAN.journeys if PLAN else load("codementee").platform.journeys
+    return PLAN.journeys if PLAN else load(os.environ.get("CMCTL_PLATFORM", "codementee")).platform.journeys
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]

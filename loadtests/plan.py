@@ -152,7 +152,7 @@ def plan_for(
         raise BadInput(
             f"{environment.name} is not a test environment: load on it can hurt real users", hint="add --i-own-this if you may do that"
         )
-    given = dict(variables or ({} if environment.kind == "cloud" else STAND_IN_ADMIN))
+    given = {**({} if environment.kind == "cloud" else STAND_IN_ADMIN), **(variables or {})}
     if not platform.journeys:
         raise BadInput(f"{platform.name} names no journeys", hint="add journeys: to its platform.yaml")
     lacking = catalogue.missing_variables(platform.journeys.values(), given)

@@ -9,7 +9,7 @@ from loadtests import journeys as catalogue
 from loadtests.audience import Audience
 from loadtests.plan import Plan
 from loadtests.progress import Prepared, Refusal
-from loadtests.recorder import word
+from loadtests.recorder import UNEXPECTED, word
 from loadtests.visits import Step, Visit
 from loadtests.wire import Answer, Wire
 
@@ -28,12 +28,18 @@ class Failed(Exception):
 
     def __init__(self, visit: Visit, step: Step, answer: Answer) -> None:
         super().__init__(step.name)
+        outcome = answer.outcome + UNEXPECTED if answer.outcome in step.expects else answer.outcome
         said = answer.body()[:ANSWER_CHARACTERS].decode("utf-8", "replace")
         self.refusal = Refusal(
             kind="journey",
-            what=f"journey {visit.journey} fails before any load, at its step {step.name}: {step.method} {step.path} answered {word(answer.outcome)}",
-            why=f"expected {', '.join(str(status) for status in sorted(step.expects)[:4])}" + (f"; the answer was: {said}" if said else ""),
+            what=f"journey {visit.journey} fails before any load, at its step {step.name}: {step.method} {step.path} answered {word(outcome)}",
+            why=f"expected {_expected(step)}" + (f"; the answer was: {said}" if said else ""),
         )
+
+
+def _expected(step: Step) -> str:
+    statuses = "a status from 200 to 399" if step.expects == catalogue.ANY_GOOD else " or ".join(str(one) for one in sorted(step.expects))
+    return f"{statuses} with {', '.join(step.gives)} in its JSON" if step.gives else statuses
 
 
 def rehearse(plan: Plan, wire: Wire, audience: Audience, pause: Callable[[float], None]) -> Prepared:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from loadtests.charts import Axis, Chart, Points, Rule
-from loadtests.result import CapacityResult, Endpoint, FoundLimit, Latency, Measured, PhaseCapacity, Result, Step
+from loadtests.result import CapacityResult, Endpoint, FoundLimit, Latency, Measured, PhaseCapacity, Result, Step, percent
 
 NONE = "–"
 KINDS = {"alone": "one user", "saturation": "saturation", "ramp": "ramp", "probe": "probe", "sustain": "sustained"}
@@ -92,7 +92,7 @@ def phase_cells(one: PhaseCapacity) -> tuple[str, ...]:
 
 
 def slo_text(limit: FoundLimit) -> str:
-    return f"p95 < {limit.limit:.0f} ms" if limit.slo == "p95" else f"errors < {limit.limit:.1%}"
+    return f"p95 < {limit.limit:.0f} ms" if limit.slo == "p95" else f"errors < {percent(limit.limit)}"
 
 
 def _users_note(result: CapacityResult) -> str:

@@ -114,6 +114,11 @@ class Steady(Value):
     polls: Polls | None = None
 
 
+def percent(share: float) -> str:
+    """A share as people write it, with as many digits as it has: 0.1%, 0.05%, 5%."""
+    return f"{share * 100:.4g}%"
+
+
 class Verdict(StrEnum):
     PASS = "PASS"  # noqa: S105 - a verdict, not a password
     FAIL = "FAIL"

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from loadtests.result import CapacityResult, Verdict
+from loadtests.result import CapacityResult, Verdict, percent
 
 RECORD = "cmctl/capacity/1"
 # Older runs say less about the service of today.
@@ -35,7 +33,7 @@ def record(result: CapacityResult, former: Iterable[CapacityResult] = ()) -> dic
     same = [one for one in former if answers(one) and _circumstances(one) == _circumstances(result) and one.run != result.run]
     runs = [*same[1 - MOST_RUNS :], result]
     own = result.capacities[0]
-    what = f"p95 over {own.limit.limit:.0f} ms" if own.binding == "p95" else f"more than {own.limit.limit:.1%} errors"
+    what = f"p95 over {own.limit.limit:.0f} ms" if own.binding == "p95" else f"more than {percent(own.limit.limit)} errors"
     where = result.binding.resource if result.binding and result.binding.resource else ""
     return {
         "schema": RECORD, "platform": result.platform, "environment": result.environment, "phase": result.phase, "run": result.run,
@@ -73,10 +71,12 @@ def history(home: Path, platform: str, environment: str, phase: int) -> Iterator
     for path in sorted((home / "capacity" / "runs").glob(f"{platform}-{environment}-phase{phase}-*.json")):
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            document.pop("exit_code", None)
-            yield CapacityResult.model_validate(document)
-        except (OSError, ValueError, ValidationError):
+            found = CapacityResult.model_validate({key: value for key, value in dict(document).items() if key != "exit_code"})
+        except (OSError, ValueError, TypeError):
             continue
+        # `shop-eu` in `local` has the same file names as `shop` in `eu-local`.
+        if (found.platform, found.environment, found.phase) == (platform, environment, phase):
+            yield found
 
 
 def _write(path: Path, document: dict[str, Any]) -> Path:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from loadtests.result import Block, Claim, Endpoint, Generator, Judgement, Measured, Verdict
+from loadtests.result import Block, Claim, Endpoint, Generator, Judgement, Measured, Verdict, percent
 from phases.model import Slo
 
 CONFIDENCE = 0.95
@@ -177,7 +177,7 @@ def _says(claim: Claim) -> str:
         value = "nothing was answered" if claim.measured is None else f"p95 is {claim.measured:.0f} ms"
         text = f"{value}, the limit is {claim.limit:.0f} ms ({counts} were late or failed)"
     else:
-        text = f"{counts} failed, the limit is {claim.limit:.1%}"
+        text = f"{counts} failed, the limit is {percent(claim.limit)}"
     if claim.state == "open" and claim.needed is not None:
         return f"{text}; it takes {claim.needed} such requests to be sure"
     return f"{text}; too close to tell" if claim.state == "open" else text

@@ -7,6 +7,8 @@ import csv
 import json
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -206,6 +208,14 @@ def test_a_journey_that_fails_is_refused_before_load() -> None:
     assert "word" in caught.value.why
 
 
+def test_unexpected_content_is_told_from_an_unexpected_status() -> None:
+    """Where the status is right and the content is not, the text says what was looked for."""
+    wanted = {"hit": Journey(weight=1, steps=("companies",), think_s=(0.0, 0.0))}
+    with service(ODD, "good") as (port, _), pytest.raises(GateRefused, match="answered 200 with unexpected content") as caught:
+        run.smoke(plan(port, journeys=wanted), quiet)
+    assert "expected 200 with company_id in its JSON; the answer was: word" in caught.value.why
+
+
 def test_an_answer_that_cannot_be_unpacked_is_the_journeys_failure() -> None:
     """A 500 whose gzip ends too soon is named as what it is, not as an end of the generator."""
     with service(ODD, "torn") as (port, _), pytest.raises(GateRefused, match="GET / answered 500"):
@@ -332,3 +342,34 @@ def test_plain_locust_plays_the_journeys(tmp_path: Path) -> None:
     rows = list(csv.DictReader((tmp_path / "out_stats.csv").read_text().splitlines()))
     assert rows[-1]["Failure Count"] == "0"
     assert there["seen"] >= int(rows[-1]["Request Count"]) > 100
+
+
+def test_plain_locust_plays_a_platform_of_ones_own(tmp_path: Path) -> None:
+    """Without a plan the journeys are those of the platform that CMCTL_PLATFORM names."""
+    shutil.copytree(ROOT / "phases" / "codementee", tmp_path / "shop")
+    for path in (tmp_path / "shop").glob("*.yaml"):
+        path.write_text(re.sub("^(name|platform): codementee$", r"\1: shop", path.read_text(), flags=re.MULTILINE))
+    path = tmp_path / "shop" / "platform.yaml"
+    mine = 'journeys:\n  hit: {weight: 1, steps: ["GET /of/mine"], think_s: [0.1, 0.2], source: "mine"}\n'
+    path.write_text(re.sub(r"^journeys:\n(?:(?:[ #].*)?\n)+", mine, path.read_text(), flags=re.MULTILINE))
+    locust = str(Path(sys.executable).with_name("locust"))
+    with service(ODD, "good") as (port, _):
+        command = [
+            locust,
+            "-f",
+            "loadtests/locustfile.py",
+            "--headless",
+            "-u",
+            "2",
+            "-r",
+            "2",
+            "-t",
+            "2s",
+            "--host",
+            f"http://127.0.0.1:{port}",
+        ]
+        own = {"CMCTL_PLATFORM": "shop", "CMCTL_PLATFORMS": str(tmp_path)}
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **own})
+    assert done.returncode == 0, done.stderr
+    assert "GET /of/mine" in done.stderr
+    assert "landing" not in done.stderr

@@ -210,11 +210,20 @@ def test_no_answer_leaves_no_record(answer: CapacityResult, tmp_path: Path, verd
     assert read(tmp_path, "imitation", "local", 1) == before
 
 
-def test_a_damaged_history_file_is_left_out(answer: CapacityResult, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["{", "[]", "null", "17", "[[1, 2]]", '{"schema": 1}'])
+def test_a_damaged_history_file_is_left_out(answer: CapacityResult, tmp_path: Path, text: str) -> None:
     """One file that cannot be read does not hide the others."""
     written = store.keep(tmp_path, answer)
-    written[0].with_name("imitation-local-phase1-19990101T000000-0.json").write_text("{")
+    written[0].with_name("imitation-local-phase1-19990101T000000-0.json").write_text(text)
     assert len(list(store.history(tmp_path, "imitation", "local", 1))) == 1
+
+
+def test_a_history_is_of_one_platform_in_one_environment(answer: CapacityResult, tmp_path: Path) -> None:
+    """`shop-eu` in `local` and `shop` in `eu-local` have file names that begin alike, and histories of their own."""
+    for platform, environment in (("shop-eu", "local"), ("shop", "eu-local")):
+        store.keep(tmp_path, answer.model_copy(update={"platform": platform, "environment": environment, "run": environment}))
+    assert [one.run for one in store.history(tmp_path, "shop", "eu-local", 1)] == ["eu-local"]
+    assert [one.run for one in store.history(tmp_path, "shop-eu", "local", 1)] == ["local"]
 
 
 def test_a_simulated_machine_is_random_only_by_its_seed() -> None:

@@ -133,6 +133,12 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         plans.parse(text)
 
 
+def test_a_value_of_ones_own_leaves_the_others() -> None:
+    """`--set` for one value does not take the stand-in's administrator away."""
+    assert made(variables={"plan_id": "growth"}).variables == {**plans.STAND_IN_ADMIN, "plan_id": "growth"}
+    assert made(variables={"admin_email": "me@example.org"}).variables["admin_email"] == "me@example.org"
+
+
 def test_a_journey_that_cannot_be_played_is_refused_by_name() -> None:
     """A step made of what nobody finds is wrong input (exit 2), all such steps at once, before anything is asked."""
     broken = CODEMENTEE.platform.model_copy(

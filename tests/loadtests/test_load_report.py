@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from loadtests import conclude, hunt, junit, report, verdict
 from loadtests.charts import Axis, Chart, Points, Rule
-from loadtests.result import CapacityResult, Machine, Result, Verdict
+from loadtests.result import CapacityResult, Machine, Result, Verdict, percent
 from loadtests.stations import station
 from tests.loadtests import figures, imitation
 
@@ -130,6 +130,35 @@ def test_junit_has_a_case_for_each_slo_phase_and_endpoint(answer: CapacityResult
     assert found["loadtest.phase1 GET /: p95 < 200 ms"] == "passed"
     assert found["loadtest.phase2 GET /: p95 < 300 ms"] == "passed"
     assert len(found) == 5
+
+
+def test_junit_judges_another_phase_at_that_phases_load() -> None:
+    """A passed search of the phase with the loosest limit has no failed case: the stricter phases are held against loads below their own limits."""
+    service = imitation.Service(asked := imitation.plan(3000.0, 60.0), lambda one: station("mmc", one), seed=11)
+    found = hunt.Hunt(asked, hunt.DEFAULT, service.measure, lambda _: None, service.now, allow_overload=True).run()
+    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, service.clock, "default")
+    answer = conclude.conclude(asked, found, around, {})
+    sustained = [step.measured for step in answer.steps if step.kind == "sustain" and step.told][-1]
+    assert verdict.settle(sustained.late[1], sustained.requests, 0.05) == "broken", "the own load is too much for the stricter phase"
+    assert "failure" not in cases(junit.of_capacity(answer, asked.slos)).values()
+
+
+def test_junit_is_named_after_the_profile() -> None:
+    """Cases of `--rate` are not called a smoke test."""
+    measured = figures.measured(4000, 10, 0, endpoints=(figures.endpoint("landing", 4000, 10, 90),))
+    result = Result(
+        run="0123abcd", when="2026-11-21T03:00:00+00:00", profile="rate", platform="codementee", phase=2, environment="local", target="https://localhost",
+        version="1.0.0", machine=MACHINE, slo=figures.SLO, measured=measured, judgement=verdict.judge(measured, figures.SLO),
+    )  # fmt: skip
+    assert "loadtest.rate verdict" in cases(junit.of_smoke(result))
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.001, "0.1%"), (0.0005, "0.05%"), (0.0001, "0.01%"), (0.05, "5%"), (0.01, "1%")])
+def test_an_error_ratio_keeps_its_digits(share: float, text: str) -> None:
+    """A limit of 0.05 % is not told as 0.1 %, one of 0.01 % not as none."""
+    asked = figures.SLO.model_copy(update={"error_ratio": share})
+    assert percent(share) == text
+    assert f"the limit is {text}" in " ".join(verdict.judge(figures.measured(4000, 0, 900), asked).reasons)
 
 
 def test_junit_says_what_failed_and_what_is_open() -> None:
