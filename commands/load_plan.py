@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+
+import psutil
 
 from commands import options, ui
 from environments.certificates import certificate
@@ -69,7 +72,9 @@ def live_phase(platform: str, environment: str) -> int:
         seen = standing(platform, environment)
         if seen.live is not None:
             return seen.live
-    raise BadInput(f"which phase? none is known to be live in {environment}", hint=f"cmctl loadtest {options.where(platform, 2, environment)}")
+    raise BadInput(
+        f"which phase? none is known to be live in {environment}", hint=f"cmctl loadtest {options.where(platform, 2, environment)}"
+    )
 
 
 def pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -133,12 +138,17 @@ def cpus_here() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def addresses_here() -> list[str]:
+    """The IPv4 addresses of this machine. One that a router puts in their place is not among them: it is then one client."""
+    return [one.address for card in psutil.net_if_addrs().values() for one in card if one.family == socket.AF_INET]
+
+
 def _plan(asked: Asked, probes: tuple[Probe, ...], others: Sequence[Phase] = ()) -> Plan:
     loaded, environment = load(asked.platform), load_environment(asked.environment)
     enough_cpus(asked, environment, cpus_here())
     plan = plan_for(
         loaded.platform, loaded.phase(asked.phase), environment, probes, authority=authority(loaded.platform, environment), url=asked.url,
-        variables=asked.values or None, version=loaded.platform.version, i_own_this=asked.i_own_this, others=others,
+        variables=asked.values or None, version=loaded.platform.version, i_own_this=asked.i_own_this, others=others, sent_from=addresses_here(),
     )  # fmt: skip
     if asked.senders.on:
         load_workers.check(_facts(asked), asked.senders.on, many_clients=plan.client_addresses > 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -141,8 +142,10 @@ def plan_for(
     i_own_this: bool = False,
     others: Sequence[Phase] = (),
     seed: int | None = None,
+    sent_from: Sequence[str] = (),
 ) -> Plan:
-    """The plan that plays `platform`'s journeys against `environment`; `others` are phases whose limits are looked for beside.
+    """The plan that plays `platform`'s journeys against `environment`; `others` are phases whose limits are looked for beside,
+    `sent_from` the addresses of the machine that sends.
 
     Raises BadInput for a host that the environment does not declare, for production without `i_own_this`, and for
     journeys with unknown steps or without the values they need.
@@ -167,10 +170,18 @@ def plan_for(
         run=secrets.token_hex(4), platform=platform.name, phase=phase.number, environment=environment.name,
         production=environment.kind == "cloud", i_own_this=i_own_this, version=version, target=target, journeys=platform.journeys,
         slo=phase.slo, slos={one.number: one.slo for one in (phase, *others)}, limits_ms=_limits(phase, others), variables=given,
-        client_addresses=ADDRESS_POOL if environment.trusted_proxies else 0, probes=probes,
+        client_addresses=_client_addresses(environment, sent_from), probes=probes,
         accounts=20 if catalogue.needs_accounts(platform.journeys.values()) else 0,
         seed=secrets.randbelow(2**31) if seed is None else seed, long_poll=platform.long_poll,
     )  # fmt: skip
+
+
+def _client_addresses(environment: Environment, sent_from: Sequence[str]) -> int:
+    """Many where the generator is believed when it says for whom it asks; 0 where it is one client like any other."""
+    if environment.kind != "cloud":
+        return ADDRESS_POOL if environment.trusted_proxies else 0
+    believed = any(ip_address(one) in network for one in sent_from for network in environment.trusted_proxies)
+    return ADDRESS_POOL if believed else 0
 
 
 def _limits(phase: Phase, others: Sequence[Phase]) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Network
 
 import pytest
 from hypothesis import given, settings
@@ -131,6 +132,22 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     """Whatever is in the file, the answer is a plan or BadInput."""
     with pytest.raises(BadInput):
         plans.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "sent_from", "many"),
+    [
+        (("173.245.48.0/20",), ["192.0.2.7"], False),
+        (("192.0.2.0/24",), ["127.0.0.1", "192.0.2.7"], True),
+        (("192.0.2.0/24",), [], False),
+        ((), ["192.0.2.7"], False),
+    ],
+)
+def test_many_clients_only_where_the_generator_is_believed(trusted: tuple[str, ...], sent_from: list[str], many: bool) -> None:
+    """In a cloud that trusts a network of proxies, the generator is many clients only when it sends from there: elsewhere it is one, and the figures say so."""
+    there = cloud(trusted_proxies=tuple(IPv4Network(one) for one in trusted))
+    made_there = made(there, i_own_this=True, sent_from=sent_from, variables=plans.STAND_IN_ADMIN)
+    assert bool(made_there.client_addresses) is many
 
 
 def test_a_value_of_ones_own_leaves_the_others() -> None:
