@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,7 +29,12 @@ Overload = Annotated[
     ),
 ]
 Report = Annotated[
-    Path | None, typer.Option("--report", file_okay=False, help="Folder for report.html, result.json, junit.xml and summary.md.")
+    Path | None,
+    typer.Option(
+        "--report",
+        file_okay=False,
+        help="Folder for result.json and junit.xml; a search adds report.html and summary.md, --smoke and --rate the summary.",
+    ),
 ]
 Users = Annotated[int | None, typer.Option("--users", "-u", min=1, help="Registered users now: says whether to stay on the phase.")]
 Growth = Annotated[float, typer.Option("--growth", min=-50, max=1000, help="Growth of users in percent a month, for --users.")]
@@ -95,19 +102,32 @@ def loadtest(
     senders = load_plan.senders(processes, workers, bind, on or [])
     number = load_plan.live_phase(platform, env) if phase is None else phase
     asked = load_plan.Asked(platform, number, env, url, load_plan.pairs(values or []), i_own_this, senders)
-    if kind == "--soak":
-        code = load_long.soaked(asked, rate, seconds, report, as_json=as_json)
-    elif kind == "--spike":
-        code = load_long.spiked(asked, rate, report, allow_overload=allow_overload, as_json=as_json)
-    elif compare is not None:
-        code = load_long.compared(asked, compare, report, as_json=as_json)
-    elif kind == "--smoke" or rate is not None:
-        wish = load_probe.Wish("smoke" if smoke else "rate", rate or SMOKE_RATE, seconds or (SMOKE_S if smoke else None), report, as_json)
-        code = load_probe.play(asked, wish)
-    else:
-        terms = load_search.Terms(hunt.QUICK if quick else hunt.DEFAULT, allow_overload, users, growth, report, as_json)
-        code = load_search.search(asked, terms)
+    with _ended_in_order():
+        if kind == "--soak":
+            code = load_long.soaked(asked, rate, seconds, report, as_json=as_json)
+        elif kind == "--spike":
+            code = load_long.spiked(asked, rate, report, allow_overload=allow_overload, as_json=as_json)
+        elif compare is not None:
+            code = load_long.compared(asked, compare, report, as_json=as_json)
+        elif kind == "--smoke" or rate is not None:
+            wish = load_probe.Wish(
+                "smoke" if smoke else "rate", rate or SMOKE_RATE, seconds or (SMOKE_S if smoke else None), report, as_json
+            )
+            code = load_probe.play(asked, wish)
+        else:
+            terms = load_search.Terms(hunt.QUICK if quick else hunt.DEFAULT, allow_overload, users, growth, report, as_json)
+            code = load_search.search(asked, terms)
     raise typer.Exit(code)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM, with which CI ends a job, is heard as Ctrl-C: what was measured is kept."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _one_of(kinds: list[str], rate: float | None, seconds: float | None) -> str:

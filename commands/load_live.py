@@ -147,13 +147,13 @@ class Board:
         found = [f"{'load':>15} {load_text(self.probe)}"]
         if (now := self.now) is None:
             return found
+        found[0] += f", {now.left_s:.0f} s left" + (", warming up" if now.warming_up else "")
         p95 = now.p95_ms or 0.0
         return [
             *found,
             f"{'p95':>15} {bar(p95 / self.limit_ms)} {p95:5.0f} of {self.limit_ms:.0f} ms",
             f"{'answered':>15} {bar(now.answered / max(now.offered, 1))} {now.answered:5d} of {now.offered} sent",
-            f"{'':>15} {now.failed} failed, {now.in_flight} under way, sent up to {now.start_lag_ms:.0f} ms late; this probe: {now.left_s:.0f} s left"
-            + (", warming up" if now.warming_up else ""),
+            f"{'':>15} {now.failed} failed, {now.in_flight} under way, sent up to {now.start_lag_ms:.0f} ms late",
         ]
 
 

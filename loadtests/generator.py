@@ -178,6 +178,8 @@ def _unreachable(plan: Plan, kind: str) -> str:
 def work(leader: str, name: str) -> int:
     """Be a worker of the leader at HOST:PORT until it is done; 7 when none answers there."""
     host, _, port = leader.rpartition(":")
+    # While nobody answers, Ctrl-C ends it without a word: there is nothing to hand in yet.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         worker = crew.Worker(host, int(port), name, Session)
     except ConnectionError:

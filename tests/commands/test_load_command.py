@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -159,6 +162,25 @@ def test_an_unreachable_target_is_exit_7(asked: list[Plan], monkeypatch: pytest.
     monkeypatch.setattr(run, "smoke", away)
     assert cli.main(["loadtest", "--smoke", "--phase", "2", "--json"]) == 7
     assert json.loads(capsys.readouterr().out)["exit_code"] == 7
+
+
+def test_sigterm_ends_as_ctrl_c_does(asked: list[Plan], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signal with which CI ends a job is heard as Ctrl-C, and only while there is load."""
+    heard = []
+
+    def ended(*_: object) -> Result:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            heard.append("interrupted")
+        return played(figures.measured(4000, 0, 0), interrupted=True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(run, "smoke", ended)
+    assert cli.main(["loadtest", "--smoke", "--phase", "2"]) == 130
+    assert heard == ["interrupted"]
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_pairs() -> None:

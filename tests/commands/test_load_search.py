@@ -249,10 +249,12 @@ def test_the_view_shows_bracket_limit_and_time() -> None:
         "260 of 200 ms",
         "300 of 380 sent",
         "3 failed, 80 under way",
+        "requests/s, 23 s left",
         "does not count: requests left",
     ):
         assert part in text
     assert all(len(line) < 140 for line in board.lines())
+    assert all(len(line) <= 80 for line in board.lines()[2 : -load_live.LATEST] if line), "what renews itself fits the narrowest terminal"
 
 
 @pytest.mark.parametrize(("share", "shows"), [(0.0, "·" * 36 + "▏"), (0.5, "█" * 18 + "·" * 18 + "▏"), (7.0, "█" * 36 + "▶")])
