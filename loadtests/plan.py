@@ -165,7 +165,9 @@ def plan_for(
         )
     never = catalogue.never_found(platform.journeys, given)
     if never:
-        raise BadInput("journeys have steps that cannot be played", why="\n".join(never), hint="put that step before it, or --set name=value")
+        raise BadInput(
+            "journeys have steps that cannot be played", why="\n".join(never), hint="put that step before it, or --set name=value"
+        )
     return Plan(
         run=secrets.token_hex(4), platform=platform.name, phase=phase.number, environment=environment.name,
         production=environment.kind == "cloud", i_own_this=i_own_this, version=version, target=target, journeys=platform.journeys,

@@ -174,7 +174,11 @@ def _pump(stream: IO[str], lines: queue.Queue[str | None]) -> None:
 
 def _refused(refusal: progress.Refusal, plan: Plan) -> Exception:
     if refusal.kind == "journey":
-        return GateRefused(refusal.what, why=refusal.why, hint=f"cmctl status --platform {plan.platform} --env {plan.environment}, then the application's log")
+        return GateRefused(
+            refusal.what,
+            why=refusal.why,
+            hint=f"cmctl status --platform {plan.platform} --env {plan.environment}, then the application's log",
+        )
     if refusal.kind == "workers":
         return Unreachable(refusal.what, why=refusal.why, hint="start them first: cmctl loadtest worker --master HOST:PORT")
     if refusal.worker:
@@ -182,7 +186,11 @@ def _refused(refusal: progress.Refusal, plan: Plan) -> Exception:
         return Unreachable(where, why=refusal.why, hint="open the target's port to it, and look at its route and its name server")
     if refusal.kind == "plan":
         return BadInput(refusal.what, why=refusal.why)
-    return Unreachable(refusal.what, why=refusal.why, hint=f"cmctl status --platform {plan.platform} --env {plan.environment}; is the phase deployed, and is the domain right?")
+    return Unreachable(
+        refusal.what,
+        why=refusal.why,
+        hint=f"cmctl status --platform {plan.platform} --env {plan.environment}; is the phase deployed, and is the domain right?",
+    )
 
 
 def smoke(plan: Plan, on_progress: OnProgress, profile: str = "smoke") -> Result:

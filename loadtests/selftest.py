@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtests import stations
@@ -99,7 +98,3 @@ def row(expected: Expected, result: CapacityResult) -> Row:
     own = result.capacities[0].limit if result.capacities else None
     found, low, high = (own.rate, own.low, own.high) if own else (None, None, None)
     return Row(expected, result.verdict, truth(expected), found, low, high, result.seconds)
-
-
-def errors(rows: Sequence[Row]) -> list[float]:
-    return [one.error for one in rows if one.error is not None]

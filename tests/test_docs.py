@@ -55,6 +55,16 @@ def test_make_verbs_explain_themselves() -> None:
         assert re.search(rf"^{verb}:.*## ", makefile, flags=re.MULTILINE), verb
 
 
+def test_every_live_suite_is_run_by_a_verb() -> None:
+    """No live suite is left out of every verb: it would rot unseen."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    listed = {suite for words in re.findall(r"^[A-Z]+ := (.*)$", makefile, flags=re.MULTILINE) for suite in words.split()}
+    run = {f"tests/live/test_{suite}_live.py" for suite in listed}
+    run |= {str(path.relative_to(ROOT)) for pattern in re.findall(r"tests/live/\S+", makefile) for path in ROOT.glob(pattern)}
+    suites = {str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "live").glob("test_*_live.py")}
+    assert suites - run == set()
+
+
 def test_decisions_are_numbered() -> None:
     """ADRs are numbered without a gap, and each has context, choice and price."""
     pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
