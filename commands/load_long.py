@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands import load_files, load_live, load_plan, load_search, load_view, ui
+from commands import load_files, load_live, load_plan, load_probe, load_search, load_view, ui
 from costs import capacity
 from environments.home import home
 from errors import BadInput
@@ -60,11 +60,10 @@ def spiked(asked: load_plan.Asked, rate: float | None, report: Path | None, *, a
         raise BadInput("a spike is overload on purpose", hint="add --allow-overload if this environment may be hurt for a minute")
     folder = load_files.folder(report)
     burst = rate or round(BURST_SHARE * held_rps(asked, "--spike"), 1)
-    shape = spike.Shape(round(burst * USUAL_SHARE / BURST_SHARE, 1), burst)
-    plan = load_plan.probes_plan(asked)
+    plan, usual = load_plan.probes_plan(asked), round(burst * USUAL_SHARE / BURST_SHARE, 1)
+    shape = spike.Shape(usual, burst, after_s=load_probe.enough_s(usual, plan.slo.error_ratio))
     title = load_live.heading(plan, f"spike from {shape.usual:.0f} to {shape.burst:.0f} requests/s")
-    length_s = 2 * shape.usual_s + shape.burst_s + spike.RECOVERY_S + 15
-    with load_plan.sent(asked, plan) as crewed, load_live.shown(title, length_s, plan.slo.p95_ms) as on_progress:
+    with load_plan.sent(asked, plan) as crewed, load_live.shown(title, shape.seconds + 15, plan.slo.p95_ms) as on_progress:
         found = run.spiked(crewed, shape, on_progress)
     if as_json:
         ui.emit(spike.SCHEMA, found.document())

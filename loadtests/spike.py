@@ -16,20 +16,26 @@ RECOVERY_S = 60.0
 
 @dataclass(frozen=True)
 class Shape:
-    """Requests per second before and after, and in the burst of `burst_s`."""
+    """Requests per second before and after, and in the burst of `burst_s`. `after_s` has to be long enough for the claim on errors."""
 
     usual: float
     burst: float
     usual_s: float = 30.0
     burst_s: float = 15.0
     warmup_s: float = 5.0
+    after_s: float = 30.0
+
+    @property
+    def seconds(self) -> float:
+        """What all of it takes at most, with the time to recover."""
+        return self.warmup_s + self.usual_s + self.burst_s + RECOVERY_S + self.after_s
 
     def probes(self) -> tuple[Probe, Probe, Probe]:
         # The burst is given up only when nothing would be learnt from it any more.
         return (
             Probe(name="before", rate_per_s=self.usual, warmup_s=self.warmup_s, seconds=self.usual_s, patience_s=5.0),
             Probe(name="burst", rate_per_s=self.burst, warmup_s=0.0, seconds=self.burst_s, recovery_s=RECOVERY_S),
-            Probe(name="after", rate_per_s=self.usual, warmup_s=1.0, seconds=self.usual_s, patience_s=5.0),
+            Probe(name="after", rate_per_s=self.usual, warmup_s=1.0, seconds=self.after_s, patience_s=5.0),
         )
 
 

@@ -149,6 +149,11 @@ def judge(measured: Measured, slo: Slo, guard: Guard = GUARD, *, interrupted: bo
             Verdict.INCONCLUSIVE,
             [f"interrupted after {measured.seconds:.0f} s of load and {measured.requests} requests", *reasons],
         )
+    if measured.stopped == "requests":
+        reasons = [
+            *reasons,
+            f"the load ended after {measured.seconds:.0f} of {measured.probe.seconds:.0f} s: the number of requests that a test may send was reached",
+        ]
     p95 = worst.latency.p95_ms if worst and worst.latency else None
     return Judgement(verdict=verdict, reasons=tuple(reasons), claims=found, worst=worst.name if worst else "", worst_p95_ms=p95)
 

@@ -15,7 +15,7 @@ import cli
 from commands import load_live, load_plan, load_search
 from environments.load import load as load_environment
 from errors import BadInput, Unreachable
-from loadtests import run, verdict
+from loadtests import run, spike, verdict
 from loadtests.plan import Plan, Probe
 from loadtests.progress import Checking, Prepared, Progress, Second, Started
 from loadtests.result import CapacityResult, Machine, Measured, Result, Verdict
@@ -250,3 +250,19 @@ def test_the_help_says_how_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
     """`loadtest --help` has the exit codes."""
     cli.main(["loadtest", "--help"])
     assert "3: the SLO is missed" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("rate", ["60", "600"])
+def test_a_spike_can_pass_at_every_rate(monkeypatch: pytest.MonkeyPatch, private_home: object, rate: str) -> None:
+    """After the burst the usual load is sent for as long as a clean run needs to prove the error ratio."""
+    shapes: list[spike.Shape] = []
+
+    def spiked(plan: Plan, shape: spike.Shape, _: run.OnProgress) -> spike.Spiked:
+        shapes.append(shape)
+        return spike.conclude(spike.Played([], interrupted=True), shape, plan.slo, spike.Around(plan.run, "", "", "", MACHINE))
+
+    monkeypatch.setattr(run, "spiked", spiked)
+    assert cli.main(["loadtest", "--spike", "--phase", "2", "--allow-overload", "--rate", rate]) == 130
+    (shape,) = shapes
+    assert shape.usual * shape.after_s >= verdict.fewest(0, 0.001)
+    assert shape.probes()[2].seconds == shape.after_s

@@ -36,6 +36,8 @@ def test_every_service_is_judged(played: dict[str, Row], capsys: pytest.CaptureF
     ("service", "update"),
     [
         ("mmc", {"found": 300.0}),
+        ("mmc", {"verdict": Verdict.INVALID}),
+        ("errors", {"verdict": Verdict.FAIL}),
         ("stall", {"verdict": Verdict.PASS}),
         ("starved", {"verdict": Verdict.FAIL}),
         ("cliff", {"found": None, "low": None, "high": None}),
@@ -44,7 +46,7 @@ def test_every_service_is_judged(played: dict[str, Row], capsys: pytest.CaptureF
 def test_a_wrong_judgement_is_exit_3(
     played: dict[str, Row], capsys: pytest.CaptureFixture[str], service: str, update: dict[str, object]
 ) -> None:
-    """A limit that is 25 % off or not found, a stall that passes, a starved generator that is not noticed: exit 3, marked in the table."""
+    """A limit that is 25 % off or not found, a healthy service that is blamed, a stall that passes, a starved generator that is not noticed: exit 3, marked in the table."""
     played[service] = Row(**{**vars(played[service]), **update})
     assert cli.main(["loadtest", "selftest", "--json"]) == 3
     document = json.loads(capsys.readouterr().out)

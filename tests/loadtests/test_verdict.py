@@ -87,6 +87,13 @@ def test_the_worst_endpoint_is_named() -> None:
     assert judgement.worst_p95_ms == pytest.approx(240, rel=0.001)
 
 
+def test_a_load_that_reached_its_number_of_requests_says_so() -> None:
+    """A test that ends before its time because it may send no more keeps its verdict, and says how long it was."""
+    judged = verdict.judge(figures.measured(4000, 40, 0).model_copy(update={"stopped": "requests", "seconds": 12.0}), figures.SLO)
+    assert judged.verdict is Verdict.PASS
+    assert "the load ended after 12 of" in judged.reasons[-1]
+
+
 def test_an_interrupted_run_proves_at_most_a_failure() -> None:
     """Ctrl-C turns a pass into INCONCLUSIVE and says how much was measured; a clear failure stays one."""
     passing = verdict.judge(figures.measured(4000, 0, 0), figures.SLO, interrupted=True)
