@@ -26,7 +26,7 @@ TICK_S = 1.0
 LAG_EVERY_S = 0.01
 # Arrivals that are overdue leave in bunches; after each, the requests get their turn.
 BUNCH = 16
-# Two seconds in a row in which most requests fail are an outage, not noise.
+# Two seconds in a row in which most requests fail are an outage, not noise; a second of few requests waits for the next.
 CLIFF_SHARE = 0.5
 CLIFF_FEWEST = 20
 CLIFF_SECONDS = 2
@@ -161,15 +161,17 @@ class Load:
 
     def _tick(self) -> None:
         """One line each second; an outage that lasts ends the probe."""
-        seen = offered = failing = 0
+        seen = offered = failing = answered = failed = 0
         cpu = _cpu_s()
         while True:
             gevent.sleep(max(0.0, TICK_S - self.now() % TICK_S))
             line, spent = self._second(seen, offered), _cpu_s()
             self.say(line.model_copy(update={"cpu_share": round((spent - cpu) / TICK_S, 3)}))
             seen, offered, cpu = len(self.recorder), self.offered, spent
-            bad = line.answered >= CLIFF_FEWEST and line.failed > CLIFF_SHARE * line.answered
-            failing = failing + 1 if bad else 0
+            answered, failed = answered + line.answered, failed + line.failed
+            if answered >= CLIFF_FEWEST:
+                failing = failing + 1 if failed > CLIFF_SHARE * answered else 0
+                answered = failed = 0
             if failing >= CLIFF_SECONDS and not self.stopped:
                 self.stopped = "errors"
 

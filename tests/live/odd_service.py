@@ -1,6 +1,6 @@
 """A small HTTP(S) service for the generator's live tests: `odd_service.py KIND [CHAIN KEY]`.
 
-KIND: `good` answers 200; `closing` closes every tenth connection instead of answering; `broken` answers 404; `limited`
+KIND: `good` answers 200; `closing` closes every tenth connection instead of answering; `broken` answers 404, `breaking` after the twentieth request; `limited`
 answers 429 to a client (X-Forwarded-For) that comes more often than twenty times a second; `torn` answers 500 with gzip that
 ends too soon; `dripping` begins an answer and never ends it, a byte now and then. On SIGTERM it prints how many requests it
 saw and how many clients and connections they came from.
@@ -55,7 +55,7 @@ class Service:
             return b"HTTP/1.1 500 Oh\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed
         if self.kind == "dripping":
             return b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
-        status = {"broken": "404 Not Found"}.get(self.kind, "200 OK")
+        status = "404 Not Found" if self.kind == "broken" or (self.kind == "breaking" and self.seen > 20) else "200 OK"
         if self.kind == "limited":
             now = time.monotonic()
             self.recent[client] = [one for one in self.recent[client] if one > now - 1] + [now]

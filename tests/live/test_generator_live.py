@@ -316,6 +316,16 @@ def test_the_load_stops_at_an_outage() -> None:
     assert len([line for line in lines if isinstance(line, Second)]) < 10
 
 
+def test_a_slow_load_stops_at_an_outage_too() -> None:
+    """A few requests a second that most fail end the load as well, within some forty requests."""
+    with service(ODD, "breaking") as (port, seen):
+        result = run.smoke(plan(port, Probe(name="p", rate_per_s=8, warmup_s=1, seconds=60)), quiet)
+        there = seen()
+    assert measured(result).stopped == "errors"
+    assert there["seen"] < 100
+    assert result.judgement.verdict is Verdict.FAIL
+
+
 def test_requests_are_bounded() -> None:
     """A plan's number of requests is not exceeded."""
     with service(ODD, "good") as (port, seen):
