@@ -120,9 +120,14 @@ def search_plan(asked: Asked) -> Plan:
     return _plan(asked, (), [one for number, one in sorted(phases.items()) if number not in (0, asked.phase)])
 
 
+def one_machine(environment: Environment) -> bool:
+    """Whether the phase runs on the machine that loads it."""
+    return environment.kind in ("local", "lab")
+
+
 def enough_cpus(asked: Asked, environment: Environment, cpus: int) -> None:
     """Raises BadInput where the senders would have no CPU of their own."""
-    if environment.kind == "local" and cpus < LOCAL_CPUS:
+    if one_machine(environment) and cpus < LOCAL_CPUS:
         raise BadInput(
             f"this machine has {cpus} CPU: the phase and its load would measure each other",
             hint="load it from another machine, or on two CPUs",

@@ -37,7 +37,14 @@ def search(asked: load_plan.Asked, terms: Terms) -> int:
             crewed, on_progress, profile=terms.profile, allow_overload=terms.allow_overload, registered_per_concurrent=target.users / target.concurrent,
             watch=watch(asked),
         )  # fmt: skip
-    result = result.model_copy(update={"notes": (*result.notes, *load_view.notes(result, target, advice(result, terms)))})
+    result = result.model_copy(
+        update={
+            "notes": (
+                *result.notes,
+                *load_view.notes(result, target, advice(result, terms), shared=load_plan.one_machine(load_environment(asked.environment))),
+            )
+        }
+    )
     kept = store.keep(home(), result)
     page = kept[0].with_suffix(".html")
     load_files.page(page, result, before)

@@ -32,10 +32,10 @@ def recovered(result: CapacityResult) -> str:
     return "" if result.recovery_s is None else f"after overload one user was served as before within {result.recovery_s:.1f} s"
 
 
-def notes(result: CapacityResult, target: Target, advice: Advice | None) -> list[str]:
-    """What the figures mean for the phase: against its target, and for the users there are."""
+def notes(result: CapacityResult, target: Target, advice: Advice | None, *, shared: bool) -> list[str]:
+    """What the figures mean for the phase: against its target, and for the users there are. `shared`: generator and phase are on one machine."""
     found = []
-    if result.environment == "local":
+    if shared:
         found.append("the load generator and every container share this machine: on hosts of their own the figures are others")
     if result.capacities:
         own = result.capacities[0].concurrent

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 import pytest
 
 import cli
-from commands import load_live, load_plan, load_search
+from commands import load_live, load_plan, load_search, load_view
 from environments.load import load as load_environment
 from errors import BadInput, Unreachable
 from loadtests import run, spike, verdict
 from loadtests.plan import Plan, Probe
 from loadtests.progress import Checking, Prepared, Progress, Second, Started
 from loadtests.result import CapacityResult, Machine, Measured, Result, Verdict
+from phases.load import load
 from stacks import load_workers
 from stacks.deployment import Facts
 from tests.loadtests import figures
@@ -266,3 +267,29 @@ def test_a_spike_can_pass_at_every_rate(monkeypatch: pytest.MonkeyPatch, private
     (shape,) = shapes
     assert shape.usual * shape.after_s >= verdict.fewest(0, 0.001)
     assert shape.probes()[2].seconds == shape.after_s
+
+
+@pytest.mark.parametrize(
+    ("kind", "cpus", "processes", "says"),
+    [
+        ("local", 1, 1, "this machine has 1 CPU"), ("lab", 1, 1, "this machine has 1 CPU"), ("cloud", 1, 1, ""), ("local", 2, 1, ""),
+        ("cloud", 2, 3, "3 processes on 2 CPUs"), ("local", 2, 2, ""),
+    ],
+)  # fmt: skip
+def test_senders_need_cpus_of_their_own(kind: str, cpus: int, processes: int, says: str) -> None:
+    """A phase and its load on one CPU, or more processes than CPUs, are refused before any load."""
+    there = load_environment("local").model_copy(update={"kind": kind})
+    asked = load_plan.Asked("codementee", 2, "there", senders=load_plan.Senders(processes))
+    if says:
+        with pytest.raises(BadInput, match=says):
+            load_plan.enough_cpus(asked, there, cpus)
+    else:
+        load_plan.enough_cpus(asked, there, cpus)
+
+
+def test_a_shared_machine_is_said() -> None:
+    """Where generator and phase are on one machine, whatever the environment is called, the notes say so."""
+    target = load("codementee").phase(2).target
+    assert "share this machine" in load_view.notes(refused(), target, None, shared=True)[0]
+    assert load_view.notes(refused(), target, None, shared=False) == []
+    assert load_plan.one_machine(load_environment("local"))
