@@ -25,7 +25,7 @@ def answers(result: CapacityResult) -> bool:
 def record(result: CapacityResult, former: Iterable[CapacityResult] = ()) -> dict[str, Any] | None:
     """The capacity record that `cost` reads; None for a result that is no answer.
 
-    Of `former` runs those of the same version, machine and SLO count too: one run alone gives no interval, whatever it
+    Of `former` runs those of the same version, machine, SLO and target count too: one run alone gives no interval, whatever it
     believes of itself. Between runs caches, neighbours and schedulers differ, which no single run can see.
     """
     if not answers(result):
@@ -43,7 +43,7 @@ def record(result: CapacityResult, former: Iterable[CapacityResult] = ()) -> dic
 
 
 def _circumstances(result: CapacityResult) -> tuple[object, ...]:
-    return result.version, result.machine.fingerprint, result.slo
+    return result.version, result.machine.fingerprint, result.slo, result.target
 
 
 def _users(runs: Sequence[CapacityResult]) -> dict[str, int]:

@@ -48,12 +48,12 @@ class Point:
 
 
 def points(history: Sequence[CapacityResult]) -> list[Point]:
-    """Answers on the machine of the latest run and against its SLO: others cannot be compared."""
+    """Answers on the machine of the latest run, against its SLO and its target: others cannot be compared."""
     answers = [one for one in history if one.verdict is Verdict.PASS and not one.interrupted and one.capacities]
     if not answers:
         return []
     last = answers[-1]
-    same = [one for one in answers if (one.machine.fingerprint, one.slo) == (last.machine.fingerprint, last.slo)]
+    same = [one for one in answers if (one.machine.fingerprint, one.slo, one.target) == (last.machine.fingerprint, last.slo, last.target)]
     return [Point(one.run, one.when, one.version, one.capacities[0].limit.rate) for one in same]
 
 

@@ -172,9 +172,17 @@ def test_one_run_gives_no_interval(tmp_path: Path) -> None:
     assert both.named == "run two and 1 before it"
 
 
-@pytest.mark.parametrize("change", [{"version": "2.0.0"}, {"verdict": Verdict.FAIL}, {"machine": Machine(text="8 cores", fingerprint="g")}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "2.0.0"},
+        {"verdict": Verdict.FAIL},
+        {"machine": Machine(text="8 cores", fingerprint="g")},
+        {"target": "https://other.example"},
+    ],
+)
 def test_runs_of_something_else_do_not_count(tmp_path: Path, change: dict[str, object]) -> None:
-    """Another version, another machine, and a run without an answer say nothing about the last one."""
+    """Another version, another machine, another target, and a run without an answer say nothing about the last one."""
     other = searched("old", (900, 1000, 1100)).model_copy(update=change)
     assert kept(tmp_path, other, searched("new", (2900, 3000, 3100))).users.single == 3000
 

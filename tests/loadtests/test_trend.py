@@ -51,10 +51,11 @@ def test_few_runs_and_equal_runs_say_nothing() -> None:
 
 
 def test_only_what_can_be_compared_is() -> None:
-    """Runs that are no answer, of another machine or of another SLO are left out."""
-    runs = [searched(f"{number:08x}", (900, 1000, 1100), version="1.0.0") for number in range(4)]
+    """Runs that are no answer, of another machine, SLO or target are left out."""
+    runs = [searched(f"{number:08x}", (900, 1000, 1100), version="1.0.0") for number in range(5)]
     runs[0] = runs[0].model_copy(update={"verdict": Verdict.INCONCLUSIVE})
     runs[1] = runs[1].model_copy(update={"machine": Machine(text="other", fingerprint="other")})
     runs[2] = runs[2].model_copy(update={"slo": runs[2].slo.model_copy(update={"p95_ms": 77})})
-    assert [one.run for one in trend.points(runs)] == ["00000003"]
+    runs[3] = runs[3].model_copy(update={"target": "https://other.example"})
+    assert [one.run for one in trend.points(runs)] == ["00000004"]
     assert trend.points([]) == []
