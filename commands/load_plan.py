@@ -143,6 +143,12 @@ def cpus_here() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _sent_from(asked: Asked, environment: Environment) -> list[list[str]]:
+    """The addresses of each machine that sends; a host that there is not is refused later, by name."""
+    hosts = [[str(environment.hosts[name].address)] for name in asked.senders.on if name in environment.hosts]
+    return [*([addresses_here()] if asked.senders.processes else []), *hosts]
+
+
 def addresses_here() -> list[str]:
     """The IPv4 addresses of this machine. One that a router puts in their place is not among them: it is then one client."""
     return [one.address for card in psutil.net_if_addrs().values() for one in card if one.family == socket.AF_INET]
@@ -153,7 +159,7 @@ def _plan(asked: Asked, probes: tuple[Probe, ...], others: Sequence[Phase] = ())
     enough_cpus(asked, environment, cpus_here())
     plan = plan_for(
         loaded.platform, loaded.phase(asked.phase), environment, probes, authority=authority(loaded.platform, environment), url=asked.url,
-        variables=asked.values or None, version=loaded.platform.version, i_own_this=asked.i_own_this, others=others, sent_from=addresses_here(),
+        variables=asked.values or None, version=loaded.platform.version, i_own_this=asked.i_own_this, others=others, sent_from=_sent_from(asked, environment),
     )  # fmt: skip
     if asked.senders.on:
         load_workers.check(_facts(asked), asked.senders.on, many_clients=plan.client_addresses > 0)

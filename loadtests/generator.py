@@ -42,7 +42,7 @@ def say(event: BaseModel) -> None:
 
 
 class Ended(Exception):
-    """Somebody asked for the end before any load was sent."""
+    """Somebody asked for the end while no load was sent."""
 
 
 class Session:
@@ -53,7 +53,7 @@ class Session:
         self.load: Load | None = None
         self.leader = crew.Leader(plan, say) if plan.workers else None
         self.ended = False
-        self.before_load: Any = None
+        self.breaks_off: Any = None
         self.usual_s = 1.0
         self.orders: gevent.queue.Queue[Probe | None] = gevent.queue.Queue()
         self.audience = Audience(
@@ -82,7 +82,7 @@ class Session:
     def _prepared(self) -> progress.Refusal | None:
         """Journeys rehearsed and workers gathered, or why not. Whoever asks for the end meanwhile gets it at once."""
         say(progress.Checking(target=self.plan.target.url))
-        self.before_load = gevent.getcurrent()
+        self.breaks_off = gevent.getcurrent()
         try:
             self._prepare()
         except Ended:
@@ -94,7 +94,7 @@ class Session:
         except crew.Missing as missing:
             return progress.Refusal(kind="workers", what="the load workers did not all come", why=str(missing))
         finally:
-            self.before_load = None
+            self.breaks_off = None
         return None
 
     def _prepare(self) -> None:
@@ -115,8 +115,8 @@ class Session:
     def stop(self, *_: object) -> None:
         self.ended = True
         self.orders.put(None)
-        if self.before_load:
-            gevent.kill(self.before_load, Ended())
+        if self.breaks_off:
+            gevent.kill(self.breaks_off, Ended())
         if self.load:
             self.load.stop()
         if self.leader:
@@ -133,9 +133,18 @@ class Session:
         # A probe without patience is a burst: overload that is meant.
         strained = probe.kind == "closed" or probe.patience_s is None or measured.stopped in {"in-flight", "errors"}
         if strained and probe.recovery_s and not self.ended:
-            waited = rehearsal.recover(self.wire, self.audience, self.usual_s, probe.recovery_s, gevent.sleep)
-            measured = measured.model_copy(update={"recovery_s": waited})
+            measured = measured.model_copy(update={"recovery_s": self._recovered(probe)})
         say(measured)
+
+    def _recovered(self, probe: Probe) -> float | None:
+        """Seconds until one user was served as before; None when somebody asked for the end meanwhile."""
+        self.breaks_off = gevent.getcurrent()
+        try:
+            return rehearsal.recover(self.wire, self.audience, self.usual_s, probe.recovery_s, gevent.sleep)
+        except Ended:
+            return None
+        finally:
+            self.breaks_off = None
 
     def play(self, probe: Probe, tell: Callable[[progress.Second], None]) -> Measured:
         """Send the probe's load from this process."""

@@ -142,10 +142,10 @@ def plan_for(
     i_own_this: bool = False,
     others: Sequence[Phase] = (),
     seed: int | None = None,
-    sent_from: Sequence[str] = (),
+    sent_from: Sequence[Sequence[str]] = (),
 ) -> Plan:
     """The plan that plays `platform`'s journeys against `environment`; `others` are phases whose limits are looked for beside,
-    `sent_from` the addresses of the machine that sends.
+    `sent_from` the addresses of each machine that sends.
 
     Raises BadInput for a host that the environment does not declare, for production without `i_own_this`, and for
     journeys with unknown steps or without the values they need.
@@ -178,12 +178,12 @@ def plan_for(
     )  # fmt: skip
 
 
-def _client_addresses(environment: Environment, sent_from: Sequence[str]) -> int:
-    """Many where the generator is believed when it says for whom it asks; 0 where it is one client like any other."""
+def _client_addresses(environment: Environment, sent_from: Sequence[Sequence[str]]) -> int:
+    """Many where every machine that sends is believed when it says for whom it asks; 0 where one is a client like any other."""
     if environment.kind != "cloud":
         return ADDRESS_POOL if environment.trusted_proxies else 0
-    believed = any(ip_address(one) in network for one in sent_from for network in environment.trusted_proxies)
-    return ADDRESS_POOL if believed else 0
+    believed = [any(ip_address(one) in network for one in own for network in environment.trusted_proxies) for own in sent_from]
+    return ADDRESS_POOL if believed and all(believed) else 0
 
 
 def _limits(phase: Phase, others: Sequence[Phase]) -> tuple[float, ...]:

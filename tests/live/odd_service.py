@@ -2,7 +2,7 @@
 
 KIND: `good` answers 200; `closing` closes every tenth connection instead of answering; `broken` answers 404, `breaking` after the twentieth request; `limited`
 answers 429 to a client (X-Forwarded-For) that comes more often than twenty times a second; `torn` answers 500 with gzip that
-ends too soon; `dripping` begins an answer and never ends it, a byte now and then. On SIGTERM it prints how many requests it
+ends too soon; `dripping` begins an answer and never ends it, a byte now and then; `choking` does so from the twentieth request on. On SIGTERM it prints how many requests it
 saw and how many clients and connections they came from.
 """
 
@@ -34,7 +34,7 @@ class Service:
                     break
                 writer.write(answer)
                 await writer.drain()
-                while self.kind == "dripping":
+                while self.drips:
                     await asyncio.sleep(0.2)
                     writer.write(b"x")
                     await writer.drain()
@@ -42,6 +42,10 @@ class Service:
             pass
         finally:
             writer.close()
+
+    @property
+    def drips(self) -> bool:
+        return self.kind == "dripping" or (self.kind == "choking" and self.seen > 20)
 
     def answer(self, head: bytes) -> bytes:
         self.seen += 1
@@ -53,7 +57,7 @@ class Service:
         if self.kind == "torn":
             packed = gzip.compress(b"word\n")[:-9]
             return b"HTTP/1.1 500 Oh\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed
-        if self.kind == "dripping":
+        if self.drips:
             return b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
         status = "404 Not Found" if self.kind == "broken" or (self.kind == "breaking" and self.seen > 20) else "200 OK"
         if self.kind == "limited":

@@ -283,6 +283,25 @@ def test_ctrl_c_before_any_load_ends_at_once() -> None:
     assert Result.model_validate_json(rest.splitlines()[-1]).judgement.reasons == ("interrupted before any load was sent",)
 
 
+def test_ctrl_c_keeps_the_figures_while_the_service_is_down() -> None:
+    """After overload that left the service hanging, Ctrl-C ends the wait for its recovery at once and keeps the probe's figures."""
+    with service(ODD, "choking") as (port, _):
+        probe = Probe(name="p", kind="closed", users=4, warmup_s=0, seconds=2, recovery_s=60)
+        asked = plan(port, probe, timeout_s=2.0).model_dump_json()
+        with subprocess.Popen([sys.executable, "-c", INTERRUPTED, asked], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "second\n"
+            time.sleep(7)  # the probe and its last answers take 6 s at most, what follows is recovery
+            child.send_signal(signal.SIGINT)
+            start = time.monotonic()
+            rest = child.communicate(timeout=60)[0]
+    assert time.monotonic() - start < 5
+    assert child.returncode == 130
+    found = measured(Result.model_validate_json(rest.splitlines()[-1]))
+    assert found.requests >= 20
+    assert found.recovery_s is None
+
+
 def test_a_killed_parent_leaves_no_load_behind() -> None:
     """When the process that asked for load is killed, the generator stops by itself."""
     with reference("fixed") as (port, _):

@@ -137,13 +137,15 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 @pytest.mark.parametrize(
     ("trusted", "sent_from", "many"),
     [
-        (("173.245.48.0/20",), ["192.0.2.7"], False),
-        (("192.0.2.0/24",), ["127.0.0.1", "192.0.2.7"], True),
+        (("173.245.48.0/20",), [["192.0.2.7"]], False),
+        (("192.0.2.0/24",), [["127.0.0.1", "192.0.2.7"]], True),
+        (("192.0.2.0/24",), [["192.0.2.8"], ["192.0.2.7"]], True),
+        (("192.0.2.0/24",), [["192.0.2.8"], ["198.51.100.7"]], False),
         (("192.0.2.0/24",), [], False),
-        ((), ["192.0.2.7"], False),
+        ((), [["192.0.2.7"]], False),
     ],
 )
-def test_many_clients_only_where_the_generator_is_believed(trusted: tuple[str, ...], sent_from: list[str], many: bool) -> None:
+def test_many_clients_only_where_the_generator_is_believed(trusted: tuple[str, ...], sent_from: list[list[str]], many: bool) -> None:
     """In a cloud that trusts a network of proxies, the generator is many clients only when it sends from there: elsewhere it is one, and the figures say so."""
     there = cloud(trusted_proxies=tuple(IPv4Network(one) for one in trusted))
     made_there = made(there, i_own_this=True, sent_from=sent_from, variables=plans.STAND_IN_ADMIN)
