@@ -14,7 +14,7 @@ from scipy.stats import binom
 from loadtests import search, verdict
 from loadtests.plan import Plan, Probe
 from loadtests.progress import Narrowed, Probed
-from loadtests.result import FoundLimit, Measured, Step, StepKind, Verdict
+from loadtests.result import FoundLimit, Measured, Step, StepKind, Verdict, percent
 
 Measure = Callable[[Probe], Measured | None]
 CLOSED_USERS = (4, 16, 64, 256)
@@ -272,7 +272,7 @@ def _probed(step: Step) -> Probed:
 def goals(plan: Plan) -> tuple[search.Goal, ...]:
     """One goal for each latency limit of the plan, then the error ratio."""
     slow = [search.Goal(f"p95 < {limit:.0f} ms", verdict.LATE_RATIO, limit) for limit in plan.limits_ms]
-    return (*slow, search.Goal(f"errors < {plan.slo.error_ratio:.1%}", plan.slo.error_ratio))
+    return (*slow, search.Goal(f"errors < {percent(plan.slo.error_ratio)}", plan.slo.error_ratio))
 
 
 def bad_of(measured: Measured) -> tuple[int, ...]:
@@ -317,5 +317,5 @@ def nearest(limits: Sequence[FoundLimit], p95_ms: float) -> FoundLimit:
 
 
 def _says(limit: FoundLimit) -> str:
-    what = f"p95 < {limit.limit:.0f} ms" if limit.slo == "p95" else f"errors < {limit.limit:.1%}"
+    what = f"p95 < {limit.limit:.0f} ms" if limit.slo == "p95" else f"errors < {percent(limit.limit)}"
     return f"{what} holds up to {limit.rate:.0f} requests/s (95 % interval {limit.low:.0f} to {limit.high:.0f})"

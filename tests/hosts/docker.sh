@@ -1,7 +1,8 @@
 #!/bin/sh
 # A container engine that keeps its containers as files: $ENGINE/<name> holds project, part, stack and state, one a line.
 state() { sed -n 4p "$ENGINE/$1"; }
-set_state() { sed -i "4s/.*/$2/" "$ENGINE/$1"; }
+# Written beside the folder and moved: who lists the containers meanwhile never reads half of one.
+set_state() { sed "4s/.*/$2/" "$ENGINE/$1" > "$ENGINE.$1.$$" && mv "$ENGINE.$1.$$" "$ENGINE/$1"; }
 refuse() { echo "$1" >&2; exit 1; }
 [ ! -e "$ENGINE.down" ] || refuse "Cannot connect to the Docker daemon"
 case "$*" in
@@ -9,7 +10,7 @@ case "$*" in
     while [ $# -gt 0 ]; do case $1 in -p) project=$2; shift ;; -f) file=$2; shift ;; esac; shift; done
     [ ! -e "$ENGINE.fails-$project" ] || refuse "no space left on device"
     for name in $(sed -n 's/.*container_name: //p' "$file"); do
-      printf '%s\n' "$project" "${project##*-}" "${project%-*}" running > "$ENGINE/$name"
+      printf '%s\n' "$project" "${project##*-}" "${project%-*}" running > "$ENGINE.$name.$$" && mv "$ENGINE.$name.$$" "$ENGINE/$name"
     done ;;
   *"config -q"*) ;;
   "ps -aq --no-trunc"*) ls "$ENGINE" ;;

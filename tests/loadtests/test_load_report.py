@@ -124,12 +124,37 @@ def cases(text: str) -> dict[str, str]:
 
 
 def test_junit_has_a_case_for_each_slo_phase_and_endpoint(answer: CapacityResult) -> None:
-    """Both SLOs of both phases are cases of the endpoint, and the verdict is one of its own."""
+    """Both SLOs of both phases are cases of the endpoint and of all requests, and the verdict is one of its own."""
     found = cases(junit.of_capacity(answer, imitation.plan(200.0, 300.0).slos))
     assert found["loadtest.capacity verdict"] == "passed"
     assert found["loadtest.phase1 GET /: p95 < 200 ms"] == "passed"
     assert found["loadtest.phase2 GET /: p95 < 300 ms"] == "passed"
-    assert len(found) == 5
+    assert found["loadtest.phase2 all requests: p95 < 300 ms"] == "passed"
+    assert len(found) == 9
+
+
+def probed(late: dict[str, int], **changes: object) -> Result:
+    """A probe of 4,400 requests to two endpoints, with so many late ones of each."""
+    endpoints = (figures.endpoint("browse", 4000, late["browse"], 90), figures.endpoint("login", 400, late["login"], 90))
+    measured = figures.measured(4400, sum(late.values()), 0, endpoints=endpoints).model_copy(update=changes)
+    return Result(
+        run="0123abcd", when="2026-11-21T03:00:00+00:00", profile="rate", platform="codementee", phase=2, environment="local", target="https://localhost",
+        version="1.0.0", machine=MACHINE, slo=figures.SLO, measured=measured, judgement=verdict.judge(measured, figures.SLO),
+    )  # fmt: skip
+
+
+def test_junit_and_the_exit_code_say_the_same() -> None:
+    """An endpoint that misses alone what all requests hold is told and not failed; where all miss it, it fails; INVALID figures fail nothing."""
+    case = "loadtest.phase2 login: p95 < 200 ms"
+    alone = probed({"browse": 10, "login": 90})
+    assert alone.judgement.verdict is Verdict.PASS
+    assert cases(junit.of_smoke(alone))[case] == "skipped"
+    missed = probed({"browse": 900, "login": 90})
+    assert missed.judgement.verdict is Verdict.FAIL
+    assert cases(junit.of_smoke(missed))[case] == "failure"
+    invalid = probed({"browse": 900, "login": 90}, limited=2000)
+    assert invalid.judgement.verdict is Verdict.INVALID
+    assert set(cases(junit.of_smoke(invalid)).values()) == {"skipped"}
 
 
 def test_junit_judges_another_phase_at_that_phases_load() -> None:
@@ -145,12 +170,7 @@ def test_junit_judges_another_phase_at_that_phases_load() -> None:
 
 def test_junit_is_named_after_the_profile() -> None:
     """Cases of `--rate` are not called a smoke test."""
-    measured = figures.measured(4000, 10, 0, endpoints=(figures.endpoint("landing", 4000, 10, 90),))
-    result = Result(
-        run="0123abcd", when="2026-11-21T03:00:00+00:00", profile="rate", platform="codementee", phase=2, environment="local", target="https://localhost",
-        version="1.0.0", machine=MACHINE, slo=figures.SLO, measured=measured, judgement=verdict.judge(measured, figures.SLO),
-    )  # fmt: skip
-    assert "loadtest.rate verdict" in cases(junit.of_smoke(result))
+    assert "loadtest.rate verdict" in cases(junit.of_smoke(probed({"browse": 10, "login": 0})))
 
 
 @pytest.mark.parametrize(("share", "text"), [(0.001, "0.1%"), (0.0005, "0.05%"), (0.0001, "0.01%"), (0.05, "5%"), (0.01, "1%")])
