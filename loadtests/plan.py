@@ -81,7 +81,7 @@ class Plan(Fixed):
     """Everything the child process needs. Times in seconds, limits in ms; `limits_ms[0]` is the SLO's.
 
     With `workers` the child leads so many, who come to `crew_host` and `crew_port` (`processes` of them are started beside
-    it); without, it sends the load itself.
+    it, others sit on `hosts`); without, it sends the load itself.
     """
 
     format: Literal["cmctl/load-plan/1"] = "cmctl/load-plan/1"
@@ -104,6 +104,7 @@ class Plan(Fixed):
     parts: Annotated[int, Field(ge=1, le=64)] = 1
     workers: Annotated[int, Field(ge=0, le=64)] = 0
     processes: Annotated[int, Field(ge=0, le=64)] = 0
+    hosts: tuple[str, ...] = ()
     crew_host: str = "127.0.0.1"
     crew_port: Annotated[int, Field(ge=0, le=65535)] = 0
     probes: tuple[Probe, ...]

@@ -111,5 +111,11 @@ def at_work(plan: Plan, found: Facts, hosts: Sequence[str], processes: int, repo
     targets = {host: release.reached(found.environment, host, homes.home()) for host in dict.fromkeys(hosts)}
     report(f"starting {len(hosts)} load workers on {', '.join(targets)}")
     with door.at_work_now(targets, plan.run, image, hosts, report) as port:
-        told = {"workers": processes + len(hosts), "processes": processes, "crew_host": "127.0.0.1", "crew_port": port}
+        told = {
+            "workers": processes + len(hosts),
+            "processes": processes,
+            "hosts": tuple(hosts),
+            "crew_host": "127.0.0.1",
+            "crew_port": port,
+        }
         yield plan.model_copy(update=told)

@@ -113,6 +113,7 @@ def test_two_hosts_are_one_generator(cmctl: CrewDriver, lab: Lab, port: int) -> 
     assert again.document["judgement"]["verdict"] == "PASS"
     assert measured["achieved_rps"] == pytest.approx(RATE, rel=0.1)
     assert (measured["failed"], measured["generator"]["processes"]) == (0, 2)
+    assert again.document["machine"]["text"].startswith("load from load-1, load-2, led by ")
     assert both(lab) == [[], []]
 
 
@@ -231,3 +232,24 @@ def test_hosts_that_cannot_send(cmctl: CrewDriver, options: tuple[str, ...], sai
     """Refused with exit 2 before anything is started."""
     answer = cmctl.run(*load(1, *options))
     assert (answer.code, said in answer.err) == (2, True), answer.err
+
+
+@pytest.fixture
+def app(cmctl: CrewDriver, lab: Lab) -> Iterator[CrewDriver]:
+    """Phase 1 of the stand-in app on this machine, open to the lab's network."""
+    cmctl.plain()
+    cmctl.must("deploy", "--phase", "1", "--yes")
+    yield cmctl
+    cmctl.run("destroy", "--all", "--yes")
+    cmctl.platform(cmctl.hit)
+
+
+def test_the_whole_journeys_over_tls_from_two_hosts(app: CrewDriver, lab: Lab) -> None:
+    """The real app's journeys from two hosts: an authority of cmctl's own, accounts that the leader made, many client addresses; none fails."""
+    answer = app.run("loadtest", "--phase", "1", "--smoke", "--rate", "60", "--seconds", "15", "--on", "load-1", "--on", "load-2", "--json")
+    document = answer.document
+    print({key: document[key] for key in ("verdict", "requests", "failed", "p95_ms")}, document["measured"]["statuses"])
+    assert (document["failed"], document["measured"]["generator"]["processes"]) == (0, 2), answer.err
+    assert {"login", "book", "verify_payment"} <= {one["name"] for one in document["measured"]["endpoints"]}
+    assert document["requests"] == pytest.approx(900, rel=0.2)
+    assert both(lab) == [[], []]
