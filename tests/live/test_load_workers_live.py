@@ -219,6 +219,24 @@ def test_a_lost_worker_voids_the_figure(cmctl: CrewDriver, lab: Lab, port: int) 
     assert both(lab) == [[], []]
 
 
+def test_a_cut_connection_voids_the_figure(cmctl: CrewDriver, lab: Lab, port: int) -> None:
+    """SSH to one host is cut amid the load: exit 6, the host is named with what is not known, and its worker ends by itself."""
+    process = cmctl.start(*load(port, "--on", "load-1", "--on", "load-2", seconds=20))
+    until_load(process)
+    lab.cut(2, "ssh")
+    try:
+        out, err = process.communicate(timeout=120)
+        gone_at = time.monotonic()
+        wait_for(lambda: both(lab) == [[], []], ALONE_S, "a worker that nobody reaches ends")
+    finally:
+        lab.restore(2)
+    print(f"\n{err}\ngone {time.monotonic() - gone_at:.1f} s after the command's end")
+    assert process.returncode == 6, err
+    assert json.loads(out)["judgement"]["verdict"] == "INVALID"
+    assert "load-2: its load worker was lost: the connection to load-2 was lost" in err
+    assert "load-2: whether its load worker is gone is not known" in err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
