@@ -16,7 +16,7 @@ from environments.home import home
 from environments.load import load as load_environment
 from environments.model import Environment
 from errors import BadInput, Unreachable
-from loadtests.plan import Plan, Probe, plan_for, with_workers
+from loadtests.plan import Plan, Probe, believes, plan_for, with_workers
 from phases.load import load
 from phases.model import Phase, Platform
 from stacks import load_workers
@@ -163,6 +163,7 @@ def _plan(asked: Asked, probes: tuple[Probe, ...], others: Sequence[Phase] = ())
     )  # fmt: skip
     if asked.senders.on:
         load_workers.check(_facts(asked), asked.senders.on, many_clients=plan.client_addresses > 0)
+        plan = plan.model_copy(update={"leads_alone": not believes(environment, addresses_here())})
     else:
         plan = with_workers(plan, asked.senders.processes, asked.senders.remote, asked.senders.bind)
     return plan.model_copy(update={"version": version_there(asked) or plan.version})

@@ -144,7 +144,11 @@ def _failure(post: Post, task: asyncio.Task[Completed]) -> Unreachable:
     return Unreachable(f"{post.host.name}: its load worker ended at once (exit {task.result().code})", why=_tail(task.result()))
 
 
-def _ill(done: Completed) -> str:
+def _ill(task: asyncio.Task[Completed]) -> str:
+    """How a worker ended that should not have; empty where it ended well."""
+    if error := task.exception():
+        return error.what if isinstance(error, CmctlError) else str(error)
+    done = task.result()
     return f"exit {done.code} {_tail(done)}".strip() if done.code else ""
 
 
@@ -168,7 +172,7 @@ async def _end(work: Mapping[Post, asyncio.Task[Completed]], farewell_s: float, 
     """End those that have not heard their leader's good-bye by then, and tell those that were lost before."""
     await asyncio.wait(work.values(), timeout=farewell_s)
     for post, task in work.items():
-        if post.came.is_set() and task.done() and (why := task.exception() or _ill(task.result())):
+        if post.came.is_set() and task.done() and (why := _ill(task)):
             report(f"{post.host.name}: its load worker was lost: {why}")
         task.cancel()
     await asyncio.gather(*work.values(), return_exceptions=True)
@@ -183,7 +187,8 @@ async def _clear(host: Host, crew: Crew, report: Report) -> None:
                 await host.connection.run(["docker", "rm", "--force", *left])
                 await asyncio.sleep(AGAIN_S)
     except (Unreachable, TimeoutError) as error:
-        report(f"{host.name}: whether its load worker is gone is not known ({error}); without its leader it ends by itself")
+        why = error.what if isinstance(error, Unreachable) else f"no answer within {GONE_S:.0f} s"
+        report(f"{host.name}: whether its load worker is gone is not known ({why}); without its leader it ends by itself")
 
 
 def _free_port() -> int:

@@ -49,15 +49,15 @@ class Session:
     """One plan from the first check to the last probe. With workers it only leads; `accounts` are given to a worker, who makes none."""
 
     def __init__(self, plan: Plan, accounts: Sequence[tuple[str, str]] = ()) -> None:
-        self.plan = plan
-        self.load: Load | None = None
         self.leader = crew.Leader(plan, say) if plan.workers else None
+        self.plan = plan.model_copy(update={"client_addresses": 0}) if self.leader and plan.leads_alone else plan
+        self.load: Load | None = None
         self.ended = False
         self.breaks_off: Any = None
         self.usual_s = 1.0
         self.orders: gevent.queue.Queue[Probe | None] = gevent.queue.Queue()
         self.audience = Audience(
-            plan.journeys, size_for(0), random.Random(plan.seed), plan.run, plan.part, plan.parts, plan.client_addresses, plan.variables,  # noqa: S311 - a mix of journeys is no secret
+            plan.journeys, size_for(0), random.Random(plan.seed), plan.run, plan.part, plan.parts, self.plan.client_addresses, plan.variables,  # noqa: S311 - a mix of journeys is no secret
             accounts,
         )  # fmt: skip
         pin(plan.target)

@@ -81,7 +81,7 @@ class Plan(Fixed):
     """Everything the child process needs. Times in seconds, limits in ms; `limits_ms[0]` is the SLO's.
 
     With `workers` the child leads so many, who come to `crew_host` and `crew_port` (`processes` of them are started beside
-    it); without, it sends the load itself.
+    it, others sit on `hosts`); without, it sends the load itself. `leads_alone`: who leads is one client, whatever his workers are.
     """
 
     format: Literal["cmctl/load-plan/1"] = "cmctl/load-plan/1"
@@ -104,6 +104,8 @@ class Plan(Fixed):
     parts: Annotated[int, Field(ge=1, le=64)] = 1
     workers: Annotated[int, Field(ge=0, le=64)] = 0
     processes: Annotated[int, Field(ge=0, le=64)] = 0
+    hosts: tuple[str, ...] = ()
+    leads_alone: bool = False
     crew_host: str = "127.0.0.1"
     crew_port: Annotated[int, Field(ge=0, le=65535)] = 0
     probes: tuple[Probe, ...]
@@ -182,8 +184,12 @@ def _client_addresses(environment: Environment, sent_from: Sequence[Sequence[str
     """Many where every machine that sends is believed when it says for whom it asks; 0 where one is a client like any other."""
     if environment.kind != "cloud":
         return ADDRESS_POOL if environment.trusted_proxies else 0
-    believed = [any(ip_address(one) in network for one in own for network in environment.trusted_proxies) for own in sent_from]
-    return ADDRESS_POOL if believed and all(believed) else 0
+    return ADDRESS_POOL if sent_from and all(believes(environment, own) for own in sent_from) else 0
+
+
+def believes(environment: Environment, own: Sequence[str]) -> bool:
+    """Whether a machine with these addresses may say for whom it asks."""
+    return any(ip_address(one) in network for one in own for network in environment.trusted_proxies)
 
 
 def _limits(phase: Phase, others: Sequence[Phase]) -> tuple[float, ...]:

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from errors import BadInput, CannotTell, GateRefused, Unreachable
 from loadtests import compare, conclude, hunt, polling, progress, selftest, soak, spike, verdict
-from loadtests.machine import this_machine
+from loadtests.machine import where
 from loadtests.plan import PROBE_LIMIT_S, Plan, Probe
 from loadtests.result import CapacityResult, Judgement, Measured, Polls, Result, Steady, Verdict
 
@@ -224,7 +224,7 @@ def capacity(
 
         found = hunt.Hunt(plan, profile, measure, on_progress, time.monotonic, allow_overload=allow_overload).run()
         uses = looks.found()
-    around = conclude.Circumstances(now_text(), this_machine(), registered_per_concurrent, time.monotonic() - begin, profile.name)
+    around = conclude.Circumstances(now_text(), where(plan), registered_per_concurrent, time.monotonic() - begin, profile.name)
     return conclude.conclude(plan, found, around, uses)
 
 
@@ -234,7 +234,7 @@ def comparison(
     """Play base and head by turns, each from a generator of its own, and judge head. Ctrl-C keeps the pairs. Raises as `smoke` does."""
     with Generator(base, on_progress) as one, Generator(head, on_progress) as other:
         played = compare.by_turns(turns, one.measure, other.measure)
-    around = compare.Around(head.run, now_text(), *names, this_machine())
+    around = compare.Around(head.run, now_text(), *names, where(head))
     return compare.conclude(played, head.slo, around)
 
 
@@ -273,14 +273,14 @@ def soaked(plan: Plan, length: soak.Length, rate: float, on_progress: OnProgress
 
         played = soak.windows(length, rate, measure, plan.slo)
         uses = looks.found()
-    return soak.conclude(played, plan.slo, soak.Around(plan.run, now_text(), plan.target.url, plan.version, this_machine(), rate), uses)
+    return soak.conclude(played, plan.slo, soak.Around(plan.run, now_text(), plan.target.url, plan.version, where(plan), rate), uses)
 
 
 def spiked(plan: Plan, shape: spike.Shape, on_progress: OnProgress) -> spike.Spiked:
     """Usual load, a burst, usual load again. Raises as `smoke` does."""
     with Generator(plan, on_progress) as child:
         played = spike.play(shape, child.measure)
-    return spike.conclude(played, shape, plan.slo, spike.Around(plan.run, now_text(), plan.target.url, plan.version, this_machine()))
+    return spike.conclude(played, shape, plan.slo, spike.Around(plan.run, now_text(), plan.target.url, plan.version, where(plan)))
 
 
 def now_text() -> str:
@@ -291,7 +291,7 @@ def result(plan: Plan, profile: str, measured: Measured | None, *, interrupted: 
     nothing = Judgement(verdict=Verdict.INCONCLUSIVE, reasons=("interrupted before any load was sent",), claims=())
     return Result(
         run=plan.run, when=now_text(), profile=profile, platform=plan.platform,
-        phase=plan.phase, environment=plan.environment, target=plan.target.url, version=plan.version, machine=this_machine(), slo=plan.slo,
+        phase=plan.phase, environment=plan.environment, target=plan.target.url, version=plan.version, machine=where(plan), slo=plan.slo,
         measured=measured, judgement=verdict.judge(measured, plan.slo, interrupted=interrupted) if measured else nothing, interrupted=interrupted,
     )  # fmt: skip
 

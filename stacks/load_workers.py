@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from ipaddress import IPv4Address
 
 from environments import home as homes
 from environments.model import Environment
 from errors import BadInput
 from hosts import door
 from images.resolve import resolve
-from loadtests.plan import Plan
+from loadtests.plan import Plan, believes
 from stacks.deployment import Facts
 from templates import release
 
@@ -87,14 +86,8 @@ def _example(environment: Environment) -> str:
 def _trusted(environment: Environment, hosts: Sequence[str]) -> None:
     """Else a limit per client would hold all of a worker's users together, and answer instead of the service."""
 
-    def is_trusted(address: IPv4Address | None) -> bool:
-        return address is not None and any(address in network for network in environment.trusted_proxies)
-
-    strange = [
-        host
-        for host in dict.fromkeys(hosts)
-        if not any(map(is_trusted, (environment.hosts[host].address, environment.hosts[host].private)))
-    ]
+    addresses = {host: [str(one) for one in (facts.address, facts.private) if one] for host, facts in environment.hosts.items()}
+    strange = [host for host in dict.fromkeys(hosts) if not believes(environment, addresses[host])]
     if strange:
         missing = ", ".join(f"{environment.hosts[host].address}/32" for host in strange)
         raise BadInput(
@@ -111,5 +104,11 @@ def at_work(plan: Plan, found: Facts, hosts: Sequence[str], processes: int, repo
     targets = {host: release.reached(found.environment, host, homes.home()) for host in dict.fromkeys(hosts)}
     report(f"starting {len(hosts)} load workers on {', '.join(targets)}")
     with door.at_work_now(targets, plan.run, image, hosts, report) as port:
-        told = {"workers": processes + len(hosts), "processes": processes, "crew_host": "127.0.0.1", "crew_port": port}
+        told = {
+            "workers": processes + len(hosts),
+            "processes": processes,
+            "hosts": tuple(hosts),
+            "crew_host": "127.0.0.1",
+            "crew_port": port,
+        }
         yield plan.model_copy(update=told)

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from ipaddress import IPv4Network
 
 import pytest
 
@@ -141,6 +142,18 @@ def test_every_load_test_can_come_from_hosts(private_home: object, monkeypatch: 
     assert cli.main(["loadtest", "--phase", "2", "--on", "load-1=2", *kind]) == 7
     assert {plan.workers for plan in seen} == {2}
     assert around == ["begin"] * len(seen) + ["end"] * len(seen)
+
+
+@pytest.mark.parametrize(("trusted", "alone"), [("192.0.2.7/32", False), ("192.0.2.31/32", True)])
+def test_who_leads_need_not_be_trusted(private_home: object, monkeypatch: pytest.MonkeyPatch, trusted: str, alone: bool) -> None:
+    """Hosts that send say who their clients are; this machine leads as one client, unless it is trusted too."""
+    local = load_environment("local")
+    networks = (IPv4Network("192.0.2.31/32"), IPv4Network(trusted))
+    monkeypatch.setattr(load_plan, "load_environment", lambda _: local.model_copy(update={"trusted_proxies": networks}))
+    monkeypatch.setattr(load_plan, "addresses_here", lambda: ["127.0.0.1", "192.0.2.7"])
+    monkeypatch.setattr(load_workers, "check", lambda *_, **__: None)
+    plan = load_plan.search_plan(load_plan.Asked("codementee", 2, "local", senders=load_plan.senders(None, 0, "", ["load-1"])))
+    assert (plan.leads_alone, plan.client_addresses > 0) == (alone, True)
 
 
 def test_production_is_not_loaded_by_accident(

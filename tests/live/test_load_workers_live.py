@@ -44,7 +44,8 @@ class CrewDriver(Driver):
                 **{f"load-{number}": {**login, "address": f"{SUBNET}.{10 + number}", "roles": ["load"]} for number in (1, 2)},
             },
             "providers": {"database": "container", "edge": "local"}, "secrets": {"from": "generated"}, "tls": {"from": "generated"},
-            "trusted_proxies": [f"{SUBNET}.0/24"],
+            # Those who send, and not who leads.
+            "trusted_proxies": [f"{SUBNET}.11/32", f"{SUBNET}.12/32"],
         }  # fmt: skip
 
     def hit(self, facts: dict[str, Any]) -> None:
@@ -113,6 +114,7 @@ def test_two_hosts_are_one_generator(cmctl: CrewDriver, lab: Lab, port: int) -> 
     assert again.document["judgement"]["verdict"] == "PASS"
     assert measured["achieved_rps"] == pytest.approx(RATE, rel=0.1)
     assert (measured["failed"], measured["generator"]["processes"]) == (0, 2)
+    assert again.document["machine"]["text"].startswith("load from load-1, load-2, led by ")
     assert both(lab) == [[], []]
 
 
@@ -218,6 +220,24 @@ def test_a_lost_worker_voids_the_figure(cmctl: CrewDriver, lab: Lab, port: int) 
     assert both(lab) == [[], []]
 
 
+def test_a_cut_connection_voids_the_figure(cmctl: CrewDriver, lab: Lab, port: int) -> None:
+    """SSH to one host is cut amid the load: exit 6, the host is named with what is not known, and its worker ends by itself."""
+    process = cmctl.start(*load(port, "--on", "load-1", "--on", "load-2", seconds=20))
+    until_load(process)
+    lab.cut(2, "ssh")
+    try:
+        out, err = process.communicate(timeout=120)
+        gone_at = time.monotonic()
+        wait_for(lambda: both(lab) == [[], []], ALONE_S, "a worker that nobody reaches ends")
+    finally:
+        lab.restore(2)
+    print(f"\n{err}\ngone {time.monotonic() - gone_at:.1f} s after the command's end")
+    assert process.returncode == 6, err
+    assert json.loads(out)["judgement"]["verdict"] == "INVALID"
+    assert "load-2: its load worker was lost: the connection to load-2 was lost" in err
+    assert "load-2: whether its load worker is gone is not known" in err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -231,3 +251,25 @@ def test_hosts_that_cannot_send(cmctl: CrewDriver, options: tuple[str, ...], sai
     """Refused with exit 2 before anything is started."""
     answer = cmctl.run(*load(1, *options))
     assert (answer.code, said in answer.err) == (2, True), answer.err
+
+
+@pytest.fixture
+def app(cmctl: CrewDriver, lab: Lab) -> Iterator[CrewDriver]:
+    """Phase 1 of the stand-in app on this machine, open to the lab's network."""
+    cmctl.plain()
+    cmctl.must("deploy", "--phase", "1", "--yes")
+    yield cmctl
+    cmctl.run("destroy", "--all", "--yes")
+    cmctl.platform(cmctl.hit)
+
+
+def test_the_whole_journeys_over_tls_from_two_hosts(app: CrewDriver, lab: Lab) -> None:
+    """The real app's journeys from two hosts: an authority of cmctl's own, accounts that the leader made, who
+    is one client to the limits, and many client addresses of workers that are trusted; none fails."""
+    answer = app.run("loadtest", "--phase", "1", "--smoke", "--rate", "60", "--seconds", "15", "--on", "load-1", "--on", "load-2", "--json")
+    document = answer.document
+    print({key: document[key] for key in ("verdict", "requests", "failed", "p95_ms")}, document["measured"]["statuses"])
+    assert (document["failed"], document["measured"]["generator"]["processes"]) == (0, 2), answer.err
+    assert {"login", "book", "verify_payment"} <= {one["name"] for one in document["measured"]["endpoints"]}
+    assert document["requests"] == pytest.approx(900, rel=0.2)
+    assert both(lab) == [[], []]
