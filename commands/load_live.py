@@ -65,7 +65,7 @@ def told(event: progress.Progress) -> list[str]:
         slowest = ", ".join(f"{name} {ms:.0f} ms" for name, ms in event.steps[:3])
         return [f"every journey was played once ({event.seconds:.1f} s); slowest steps for one user: {slowest}"]
     if isinstance(event, progress.Started):
-        return [f"{load_text(event.probe)} for {event.probe.seconds:.0f} s after {event.probe.warmup_s:.0f} s of warming up"]
+        return [f"{load_text(event.probe)} for {event.probe.seconds:.0f} s after {event.probe.warmup_s:g} s of warming up"]
     if isinstance(event, progress.Second):
         return [second(event)]
     if isinstance(event, progress.Probed):

@@ -9,7 +9,7 @@ from commands import load_files, load_live, load_plan, load_view, ui
 from environments.home import home
 from environments.load import load as load_environment
 from loadtests import capacity, hunt, pools, run, store, uses
-from loadtests.result import CAPACITY_SCHEMA, CapacityResult
+from loadtests.result import CAPACITY_SCHEMA, CapacityResult, Verdict
 
 WEEKS_A_MONTH = 52 / 12
 
@@ -59,7 +59,9 @@ def search(asked: load_plan.Asked, terms: Terms) -> int:
 
 
 def next_command(asked: load_plan.Asked, result: CapacityResult) -> str:
-    """A record leads to costs; no answer leads to the way to one."""
+    """A record leads to costs, a missed SLO to what the application says, no answer to the way to one."""
+    if result.verdict is Verdict.FAIL:
+        return f"cmctl logs {asked.where}"
     if store.record(result) is not None:
         return f"cmctl cost {asked.where} --per-user"
     return f"cmctl loadtest {asked.where} --allow-overload"

@@ -42,7 +42,7 @@ def trend(
         rows = [(point.when, point.version, f"{point.rate:.0f}", mark(at.get(index))) for index, point in enumerate(points)]
         ui.table(("when", "version", "requests/s", "change"), rows, right=("requests/s",))
         few = f"{len(points)} runs on this machine are too few to see a change ({trend.FEWEST_RUNS} are needed)"
-        ui.say(few if len(points) < trend.FEWEST_RUNS else f"{len(found)} changes in {len(points)} runs")
+        ui.say(few if len(points) < trend.FEWEST_RUNS else f"{len(found)} change{'' if len(found) == 1 else 's'} in {len(points)} runs")
     raise typer.Exit(3 if check and found and found[-1].change < 0 else 0)
 
 

@@ -19,6 +19,9 @@ settings.register_profile("cmctl", deadline=None)
 settings.load_profile("cmctl")
 
 GOLDEN = Path(__file__).parent / "golden"
+# What a developer may have set for work of one's own, and no test means.
+for name in ("CMCTL_PLATFORM", "CMCTL_PLATFORMS", "CMCTL_ENV", "CMCTL_ENVIRONMENTS", "CMCTL_BOOK", "CMCTL_PROMETHEUS"):
+    os.environ.pop(name, None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
