@@ -21,7 +21,9 @@ from tools.trace_receiver import receiver
 
 pytestmark = pytest.mark.live
 RATE, SCREEN, OTLP_PORT = 200, 24, 4318
-SERVING = ["user", "booking", "payment", "frontend"]
+# Service → pods that its autoscaler keeps at least; under load, and while programs start, there may be more.
+LEAST = {"user": 3, "booking": 2, "payment": 2, "frontend": 2}
+SERVING = list(LEAST)
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +41,11 @@ def rig(real_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def test_every_pod_of_the_phase_runs_as_restricted_demands(rig: Rig) -> None:
-    """The kubelet runs all pods of the program under Pod Security "restricted"; a second deploy changes nothing."""
+    """When a deploy ends, all pods of the program run under Pod Security "restricted", as many as there must be; a second deploy changes nothing."""
     enforced = rig.cluster.api.get(f"/api/v1/namespaces/{NAMESPACE}")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
     assert enforced == "restricted"
-    assert [rig.ready(name) for name in SERVING] == [3, 2, 2, 2]
+    ready = {name: rig.ready(name) for name in SERVING}
+    assert all(ready[name] >= least for name, least in LEAST.items()), ready
     assert [rig.ready(name) for name in ("redis-cache", "redis-sessions")] == [3, 3]
     again = rig.driver.must("deploy", "--phase", "3", "--yes")
     print(f"\nno-change deploy {again.seconds:.1f} s")
@@ -80,8 +83,13 @@ def test_prometheus_asks_every_pod_by_itself(rig: Rig) -> None:
         assert status == 200, text
         return {one["metric"]["job"]: int(one["value"][1]) for one in json.loads(text)["data"]["result"]}
 
-    wanted = {"user": 3, "booking": 2, "payment": 2}
-    wait(lambda: {name: seen().get(name) for name in wanted} == wanted, 60, f"targets that answer: {wanted}", step_s=1)
+    asked_for = ("user", "booking", "payment")
+    wait(
+        lambda: all(seen().get(name) == rig.ready(name) >= LEAST[name] for name in asked_for),
+        60,
+        "a target for every pod that is ready",
+        step_s=1,
+    )
     print(f"\ntargets that answer: {seen()}")
 
 
