@@ -85,7 +85,6 @@ def _example(environment: Environment) -> str:
 
 def _trusted(environment: Environment, hosts: Sequence[str]) -> None:
     """Else a limit per client would hold all of a worker's users together, and answer instead of the service."""
-
     addresses = {host: [str(one) for one in (facts.address, facts.private) if one] for host, facts in environment.hosts.items()}
     strange = [host for host in dict.fromkeys(hosts) if not believes(environment, addresses[host])]
     if strange:
