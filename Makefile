@@ -20,7 +20,7 @@ setup:
 demo:  ## Deploy phase 2 on this machine, put a short load on it, print what a user costs
 	@start=$$(date +%s); tools/bootstrap.sh && CMCTL_DEMO_START=$$start $(VENV)/python -m tools.demo
 
-test: setup check fast live live-fleet live-cluster  ## Everything CI runs: lint, types, fast and live suites (root; about 50 min)
+test: setup check fast live live-fleet live-cluster  ## Everything CI runs: lint, types, fast and live suites (root; about 55 min)
 
 check: setup  ## Lint and types
 	@$(VENV)/ruff check .
