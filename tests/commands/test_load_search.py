@@ -6,12 +6,13 @@ import functools
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 from xml.etree import ElementTree
 
 import pytest
 
 import cli
-from commands import load_live, load_plan, load_search
+from commands import load_live, load_plan, load_watch
 from costs.capacity import read
 from environments.home import home
 from environments.load import load as load_environment
@@ -46,7 +47,7 @@ def plans(monkeypatch: pytest.MonkeyPatch, private_home: Path) -> list[Plan]:
         for event in heard:
             on_progress(event)
         around = conclude.Circumstances(
-            "2026-11-21T03:00:00+00:00", MACHINE, float(str(terms["registered_per_concurrent"])), 100.0, "quick"
+            "2026-11-21T03:00:00+00:00", MACHINE, cast("dict[int, capacity.Ratio]", terms["ratios"]), 100.0, "quick"
         )
         return conclude.conclude(plan, done, around, {step.measured.probe.name: {"CPU of backend-1": 0.97} for step in done.steps})
 
@@ -162,7 +163,7 @@ def test_production_needs_its_owner(plans: list[Plan], monkeypatch: pytest.Monke
         assert cli.main(["loadtest", "--phase", "2", *kind, *given]) == 2
         assert "--i-own-this" in capsys.readouterr().err
     assert plans == []
-    monkeypatch.setattr(load_search, "watch", lambda _: None)
+    monkeypatch.setattr(load_watch, "watching", lambda _: load_watch.Watching([]))
     assert cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--i-own-this", *given]) == 0
     assert (plans[0].production, plans[0].i_own_this, plans[0].target.address) == (True, True, None)
 

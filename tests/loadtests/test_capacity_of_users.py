@@ -19,6 +19,7 @@ from tests.loadtests import imitation
 from tests.loadtests.figures import searched
 
 MACHINE = Machine(text="2 cores, 8 GB, this machine", fingerprint="0123456789ab")
+RATIOS = {1: capacity.Ratio(10.0, "the target of phase 1"), 2: capacity.Ratio(12.5, "the target of phase 2")}
 
 
 def test_users_follow_from_rate_response_and_think_time() -> None:
@@ -93,7 +94,7 @@ def answer() -> CapacityResult:
     asked = imitation.plan(200.0, 300.0)
     service = imitation.Service(asked, lambda seed: station("mmc", seed), seed=11)
     found = hunt.Hunt(asked, hunt.QUICK, service.measure, lambda _: None, service.now, allow_overload=True).run()
-    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, service.clock, "quick")
+    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, RATIOS, service.clock, "quick")
     uses = {step.measured.probe.name: {"CPU of backend-1": 0.97, "CPU of redis": 0.2} for step in found.steps}
     return conclude.conclude(asked, found, around, uses)
 
@@ -107,7 +108,7 @@ def answer() -> CapacityResult:
 )  # fmt: skip
 def test_a_busy_machine_is_no_judge(found: Verdict, others: float, judged: Verdict) -> None:
     """Without an answer on a machine that other programs kept busy the verdict is INVALID and says so; an answer stays one."""
-    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, 1.0, "quick")
+    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, RATIOS, 1.0, "quick")
     result = conclude.conclude(
         imitation.plan(), hunt.Found(found, ("too wide",)), around, {"a": {OTHERS: others}, "b": {OTHERS: others}, "c": {}}
     )

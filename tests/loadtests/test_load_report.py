@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests import conclude, hunt, junit, report, verdict
+from loadtests import capacity, conclude, hunt, junit, report, verdict
 from loadtests.charts import Axis, Chart, Points, Rule
 from loadtests.result import CapacityResult, Machine, Result, Verdict, percent
 from loadtests.stations import station
 from tests.loadtests import figures, imitation
 
 MACHINE = Machine(text="2 cores, 8 GB, this machine", fingerprint="0123456789ab")
+RATIOS = {1: capacity.Ratio(10.0, "the target of phase 1"), 2: capacity.Ratio(12.5, "the target of phase 2")}
 
 
 @functools.cache
@@ -31,7 +32,7 @@ def searched(seed: int, **more: object) -> CapacityResult:
     asked = imitation.plan(200.0, 300.0)
     service = imitation.Service(asked, lambda one: station("mmc", one), seed=seed)
     found = hunt.Hunt(asked, hunt.QUICK, service.measure, lambda _: None, service.now, allow_overload=True).run()
-    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, service.clock, "quick")
+    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, RATIOS, service.clock, "quick")
     uses = {step.measured.probe.name: {"CPU of backend-1": 0.97} for step in found.steps}
     return conclude.conclude(asked, found, around, uses).model_copy(update=more)
 
@@ -161,7 +162,7 @@ def test_junit_judges_another_phase_at_that_phases_load() -> None:
     """A passed search of the phase with the loosest limit has no failed case: the stricter phases are held against loads below their own limits."""
     service = imitation.Service(asked := imitation.plan(3000.0, 60.0), lambda one: station("mmc", one), seed=11)
     found = hunt.Hunt(asked, hunt.DEFAULT, service.measure, lambda _: None, service.now, allow_overload=True).run()
-    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, service.clock, "default")
+    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, RATIOS, service.clock, "default")
     answer = conclude.conclude(asked, found, around, {})
     sustained = [step.measured for step in answer.steps if step.kind == "sustain" and step.told][-1]
     assert verdict.settle(sustained.late[1], sustained.requests, 0.05) == "broken", "the own load is too much for the stricter phase"
