@@ -162,14 +162,21 @@ def watching(asked: load_plan.Asked) -> Watching:
         else:
             watch.memory = memory
             watch.by.append(memory.place)
-    else:
+    elif environment.kind != "local":
         watch.why.append(f"environment {environment.name} names no Prometheus")
-    if environment.kind == "local" and (here := uses.local(asked.platform, asked.environment)):
-        watch.looking = here
-        watch.by.insert(0, "the containers' own figures")
+    if environment.kind == "local":
+        _here(watch, asked)
     elif watch.memory is None:
         _on_hosts(watch, asked, environment)
     return watch
+
+
+def _here(watch: Watching, asked: load_plan.Asked) -> None:
+    watch.looking = uses.local(asked.platform, asked.environment)
+    if watch.looking is None:
+        watch.why.append("no container engine is on this machine")
+    else:
+        watch.by.insert(0, "the containers' own figures")
 
 
 def _on_hosts(watch: Watching, asked: load_plan.Asked, environment: Environment) -> None:

@@ -30,11 +30,11 @@ def binds(result: CapacityResult) -> str:
 
 
 def _resource(binding: Binding, watched: Watched | None) -> str:
-    missing = f" Not seen: {watched.why}." if watched and watched.why else ""
+    missing = f" Not everything was seen: {watched.why}." if watched and watched.why else ""
     if not binding.uses:
         seen = watched is not None and bool(watched.by)
         return "What was in use near the limit is not known." + missing if seen else f"Nothing was watched{_reason(watched)}."
-    by = f", as {watched.by} {'say' if ' and ' in watched.by or 'figures' in watched.by else 'says'}" if watched and watched.by else ""
+    by = f", according to {watched.by}" if watched and watched.by else ""
     if binding.resource:
         return f"{binding.resource} is used up ({binding.uses[binding.resource]:.0%} in use{by}).{missing}"
     most = max(binding.uses, key=lambda name: binding.uses[name])
