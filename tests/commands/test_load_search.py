@@ -21,6 +21,7 @@ from loadtests.plan import Plan, Probe
 from loadtests.progress import Narrowed, Prepared, Probed, Progress, Second, Started
 from loadtests.result import CapacityResult, FoundLimit, Machine, Verdict
 from loadtests.stations import station
+from phases.load import load as load_phases
 from tests.loadtests import imitation
 from tests.loadtests.json_fit import misfits
 
@@ -80,6 +81,20 @@ def test_all_phases_from_one_search(plans: list[Plan], capsys: pytest.CaptureFix
     assert "CPU of backend-1 is used up" in seen.err
     assert "fewer than the 3,000 this phase is meant for" in seen.err
     assert "next: cmctl cost --phase 2 --env local --per-user" in seen.err
+
+
+def test_each_phases_registered_users(plans: list[Plan], capsys: pytest.CaptureFixture[str]) -> None:
+    """Each row's registered users are its own users at once times its own phase's users over concurrent, and the terminal shows the peak's line."""
+    assert cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    phases = load_phases("codementee").phases
+    assert len({phase.target.users / phase.target.concurrent for phase in phases.values()}) > 1
+    for row in document["capacities"]:
+        target = phases[row["phase"]].target
+        assert row["registered"]["middle"] == int(row["concurrent"]["middle"] * (target.users / target.concurrent))
+        assert row["ratio_source"] == f"the target of phase {row['phase']}"
+    cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload"])
+    assert "Peak by the universal scalability law:" in capsys.readouterr().err
 
 
 def test_several_senders_are_in_the_plan(plans: list[Plan], monkeypatch: pytest.MonkeyPatch) -> None:

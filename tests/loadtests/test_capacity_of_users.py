@@ -78,7 +78,9 @@ def test_a_peak_far_beyond_the_data_is_not_guessed() -> None:
     assert far.peak_users is None
     assert near is not None
     assert near.spread == 0.07
+    assert far.curve_users == pytest.approx(44.3, rel=0.05)
     assert capacity.scaling([(1, 50), (4, 180)]) is None
+    assert capacity.scaling([(1, 50), (4, 180), (1, 51), (4, 179), (4, 181)]) is None, "two loads, played often, are still two"
 
 
 def test_noise_on_a_plateau_is_no_peak() -> None:
@@ -134,6 +136,17 @@ def test_a_result_says_users_and_what_binds(answer: CapacityResult) -> None:
     assert answer.binding is not None
     assert (answer.binding.slo, answer.binding.endpoint, answer.binding.resource) == ("p95", "GET /", "CPU of backend-1")
     assert answer.capacities[1].limit.rate >= own.limit.rate * 0.99
+
+
+def test_each_phase_has_its_own_ratio(answer: CapacityResult) -> None:
+    """Registered users of another phase follow from that phase's peak, not from the own one's; a phase without one is counted as it is."""
+    own, other = answer.capacities
+    assert (own.registered_per_concurrent, own.ratio_source) == (10.0, "the target of phase 1")
+    assert (other.registered_per_concurrent, other.registered.middle) == (12.5, int(12.5 * other.concurrent.middle))
+    assert answer.registered_per_concurrent == 10.0
+    errors = own.limit.model_copy(update={"slo": "errors", "limit": 0.001, "kind": "above"})
+    (bare,) = conclude._capacities(imitation.plan(200.0), [own.limit, errors], 0.05, 5.0, {})
+    assert (bare.registered, bare.ratio_source) == (bare.concurrent, "nobody said how many are there at the peak")
 
 
 def test_the_document_is_the_schema(answer: CapacityResult) -> None:
