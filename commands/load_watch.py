@@ -28,43 +28,55 @@ HINT = "name its Prometheus: --prometheus URL, or prometheus_url in the environm
 
 @dataclass
 class Watching:
-    """A load test's watch, made of those who answer. Nothing in it raises: a figure that is missing is no reason to end a load test."""
+    """A load test's watch, made of those who answer. Nothing in it raises: a figure that is missing is no reason to end a load test.
 
-    by: list[str]
-    why: list[str] = field(default_factory=list)
+    `looking` is asked beside the load, `looks_at` says at what; `memory` is asked afterwards.
+    """
+
     looking: Callable[[], Shares] | None = None
+    looks_at: str = ""
     memory: Memory | None = None
-    _known: bool = False
+    why: list[str] = field(default_factory=list)
+    _knew: set[str] = field(default_factory=set)
+
+    @property
+    def asked(self) -> list[str]:
+        """Who is asked, in words."""
+        return [*([self.looks_at] if self.looking else []), *([self.memory.place] if self.memory else [])]
 
     def look(self) -> Shares:
         if self.looking is None:
             return {}
         try:
-            return self._noted(self.looking())
+            return self._noted(self.looks_at, self.looking())
         except Exception as error:  # noqa: BLE001 - whatever it is, the load goes on, and the report says it
-            self.tell(f"a look at the hosts failed: {type(error).__name__}: {error}")
+            self.tell(f"a look at {self.looks_at} failed: {type(error).__name__}: {error}")
             return {}
 
     def recall(self, windows: Sequence[Window]) -> Mapping[str, Shares]:
+        found: dict[str, Shares] = {}
         if self.memory is None:
-            return {}
+            return found
         try:
-            return {probe: self._noted(shares) for probe, shares in self.memory.recalled(windows, self.tell)}
+            for probe, shares in self.memory.recalled(windows, self.tell):
+                found[probe] = self._noted(self.memory.place, shares)
         except Exception as error:  # noqa: BLE001 - as above
             self.tell(f"{self.memory.place} was not asked to the end: {type(error).__name__}: {error}")
-            return {}
+        return found
 
     def told(self) -> Watched:
         """Whom the shares come from, and what is missing in them."""
-        hint = "" if self._known else f"; {HINT}"
-        why = "; ".join([*self.why, *([] if self._known or self.why else ["those who were asked had no figures"])])
-        return Watched(by=" and ".join(self.by) if self._known else "", why=f"{why}{hint}")
+        knew = [one for one in self.asked if one in self._knew]
+        silent = [f"{one} had no figures" for one in self.asked if one not in self._knew]
+        return Watched(by=" and ".join(knew), why="; ".join([*self.why, *silent, *([] if knew else [HINT])]))
 
-    def _noted(self, shares: Shares) -> Shares:
-        self._known |= bool(shares)
+    def _noted(self, who: str, shares: Shares) -> Shares:
+        if shares:
+            self._knew.add(who)
         return shares
 
     def tell(self, text: str) -> None:
+        """Note, once, what is missing and why."""
         if text not in self.why:
             self.why.append(text)
 
@@ -154,14 +166,13 @@ class OnHosts:
 def watching(asked: load_plan.Asked) -> Watching:
     """The watch for a load test. Raises BadInput for an address of a Prometheus that is none."""
     environment = load_environment(asked.environment)
-    watch = Watching([])
+    watch = Watching()
     if url := _prometheus(asked, environment):
         memory = Memory(url)
         if why := memory.absent():
             watch.why.append(why)
         else:
             watch.memory = memory
-            watch.by.append(memory.place)
     elif environment.kind != "local":
         watch.why.append(f"environment {environment.name} names no Prometheus")
     if environment.kind == "local":
@@ -172,21 +183,18 @@ def watching(asked: load_plan.Asked) -> Watching:
 
 
 def _here(watch: Watching, asked: load_plan.Asked) -> None:
-    watch.looking = uses.local(asked.platform, asked.environment)
+    watch.looking, watch.looks_at = uses.local(asked.platform, asked.environment), "the containers' own figures"
     if watch.looking is None:
         watch.why.append("no container engine is on this machine")
-    else:
-        watch.by.insert(0, "the containers' own figures")
 
 
 def _on_hosts(watch: Watching, asked: load_plan.Asked, environment: Environment) -> None:
-    found = facts(Wish(asked.platform, asked.phase, asked.environment))
-    there = _hosts(found)
+    there = _hosts(facts(Wish(asked.platform, asked.phase, asked.environment)))
     if not there:
-        watch.why.append(f"phase {asked.phase} has no hosts here that could be asked")
+        watch.why.append(f"phase {asked.phase} has no hosts that could be asked instead")
         return
     watch.looking = OnHosts(there, f"{asked.platform}-{asked.environment}-", watch.tell, one_machine=environment.kind == "lab")
-    watch.by.append(f"the containers' own figures on {', '.join(there)}")
+    watch.looks_at = f"the figures of {', '.join(there)} and their containers"
 
 
 def _hosts(found: Facts) -> dict[str, Target]:

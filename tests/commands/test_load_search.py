@@ -178,7 +178,7 @@ def test_production_needs_its_owner(plans: list[Plan], monkeypatch: pytest.Monke
         assert cli.main(["loadtest", "--phase", "2", *kind, *given]) == 2
         assert "--i-own-this" in capsys.readouterr().err
     assert plans == []
-    monkeypatch.setattr(load_watch, "watching", lambda _: load_watch.Watching([]))
+    monkeypatch.setattr(load_watch, "watching", lambda _: load_watch.Watching())
     assert cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--i-own-this", *given]) == 0
     assert (plans[0].production, plans[0].i_own_this, plans[0].target.address) == (True, True, None)
 

@@ -61,9 +61,9 @@ def test_a_question_that_is_not_understood_is_told_once(prometheus: Server) -> N
     for seconds in (34, 60):
         prometheus.answers[expression("clients of {}", seconds)] = (400, refused("bad_data", "parse error"))
     prometheus.answers[expression("memory of {}", 34)] = (200, vector(({"store": "redis-cache"}, "0.4")))
-    watch = Watching(["Prometheus"], memory=Memory(prometheus.url))
+    watch = Watching(memory=Memory(prometheus.url))
     assert watch.recall(WINDOWS) == {"a": {"memory of redis-cache": 0.4}, "b": {}}
-    assert watch.told().by == "Prometheus"
+    assert watch.told().by == f"Prometheus at {prometheus.url}"
     assert watch.told().why.count("parse error") == 1
 
 
@@ -84,7 +84,7 @@ def asked(**changes: object) -> load_plan.Asked:
 def test_prometheus_goes_before_hosts(prometheus: Server, private_home: object) -> None:
     """Where one is named and answers, it is asked, and the hosts are left alone."""
     watch = load_watch.watching(asked(prometheus=prometheus.url))
-    assert (watch.looking, watch.by) == (None, [f"Prometheus at {prometheus.url}"])
+    assert (watch.looking, watch.asked) == (None, [f"Prometheus at {prometheus.url}"])
 
 
 def test_hosts_where_no_prometheus_answers(private_home: object) -> None:
@@ -154,7 +154,7 @@ def test_whatever_fails_the_load_goes_on() -> None:
     def broken() -> dict[str, float]:
         raise RuntimeError("no more threads")
 
-    watch = Watching(["the hosts"], looking=broken)
+    watch = Watching(looking=broken, looks_at="the hosts")
     probe = Probe(name="50/s", rate_per_s=50, seconds=5)
     with Looks(watch) as looks:
         looks.hearing(lambda _: None)(Started(probe=probe))
@@ -186,6 +186,14 @@ def test_looks_belong_to_their_probes() -> None:
     with Looks(None) as looks:
         looks.after(probe, None)
         assert looks.found() == {}
+
+
+def test_who_had_no_figures_is_named(prometheus: Server) -> None:
+    """Of two who were asked, the one who knew is the source, the other is what is missing."""
+    watch = Watching(lambda: {"CPU": 0.5}, "the containers' own figures", Memory(prometheus.url))
+    watch.look()
+    watch.recall(WINDOWS)
+    assert watch.told() == Watched(by="the containers' own figures", why=f"Prometheus at {prometheus.url} had no figures")
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_a_real_prometheus_says_what_was_in_use(prometheus: str) -> None:
 
 def test_a_search_names_what_prometheus_says(prometheus: str) -> None:
     """A real search of a service that holds some 30 requests/s knows for each of its probes what was in use, and from whom."""
-    watch = Watching(["Prometheus"], memory=Memory(prometheus))
+    watch = Watching(memory=Memory(prometheus))
     profile = hunt.Profile("quick", 60.0, closed_s=2.0, warmup_s=1.0, probe_s=7.0, sustain_s=7.0, fewest=3)
     with run.reference("mmc", 3, servers=2, work_s=0.06) as port:
         result = run.capacity(selftest.plan(port, 3), lambda _: None, profile=profile, allow_overload=True, watch=watch)
@@ -137,7 +137,7 @@ def test_a_search_names_what_prometheus_says(prometheus: str) -> None:
     assert result.binding is not None, result.reasons
     assert result.binding.uses["CPU of host app1"] == pytest.approx(0.8, abs=0.1)
     assert result.binding.resource == "write pool of backend-1"
-    assert watch.told() == Watched(by="Prometheus")
+    assert watch.told() == Watched(by=f"Prometheus at {prometheus}")
 
 
 async def test_a_container_on_a_host_over_ssh(tmp_path: Path) -> None:
