@@ -38,6 +38,14 @@ Report = Annotated[
 ]
 Users = Annotated[int | None, typer.Option("--users", "-u", min=1, help="Registered users now: says whether to stay on the phase.")]
 Growth = Annotated[float, typer.Option("--growth", min=-50, max=1000, help="Growth of users in percent a month, for --users.")]
+Prometheus = Annotated[
+    str | None,
+    typer.Option(
+        "--prometheus",
+        envvar="CMCTL_PROMETHEUS",
+        help="Address of the Prometheus that says what was in use, for a search or --soak; by default the environment's.",
+    ),
+]
 
 SMOKE_RATE, SMOKE_S = 110.0, 30.0
 
@@ -66,6 +74,7 @@ def loadtest(
     report: Report = None,
     url: Url = None,
     values: Set = None,
+    prometheus: Prometheus = None,
     processes: Annotated[
         int | None, typer.Option("--processes", min=1, max=32, help="Processes that send, where one cannot send enough.")
     ] = None,
@@ -101,7 +110,7 @@ def loadtest(
     })  # fmt: skip
     senders = load_plan.senders(processes, workers, bind, on or [])
     number = load_plan.live_phase(platform, env) if phase is None else phase
-    asked = load_plan.Asked(platform, number, env, url, load_plan.pairs(values or []), i_own_this, senders)
+    asked = load_plan.Asked(platform, number, env, url, load_plan.pairs(values or []), i_own_this, senders, prometheus)
     with _ended_in_order():
         if kind == "--soak":
             code = load_long.soaked(asked, rate, seconds, report, as_json=as_json)

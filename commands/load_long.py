@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands import load_files, load_live, load_plan, load_probe, load_search, load_view, ui
+from commands import load_files, load_live, load_plan, load_probe, load_view, load_watch, ui
 from costs import capacity
 from environments.home import home
 from errors import BadInput
@@ -33,10 +33,10 @@ def soaked(asked: load_plan.Asked, rate: float | None, seconds: float | None, re
     rate = rate or round(SOAK_SHARE * held_rps(asked, "--soak"), 1)
     whole = seconds or soak.Length().seconds
     length = soak.Length(whole, window_s=min(soak.Length().window_s, max(5.0, whole / soak.FEWEST_WINDOWS)))
-    plan = load_plan.probes_plan(asked)
+    plan, watch = load_plan.probes_plan(asked), load_watch.watching(asked)
     title = load_live.heading(plan, f"soak at {rate:.0f} requests/s")
     with load_plan.sent(asked, plan) as crewed, load_live.shown(title, whole + length.warmup_s + 15, plan.slo.p95_ms) as on_progress:
-        found = run.soaked(crewed, length, rate, on_progress, load_search.watch(asked))
+        found = run.soaked(crewed, length, rate, on_progress, watch)
     if as_json:
         ui.emit(soak.SCHEMA, found.document())
     else:

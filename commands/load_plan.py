@@ -40,7 +40,7 @@ class Senders:
 
 @dataclass(frozen=True)
 class Asked:
-    """What to load: `values` are what journeys need from outside."""
+    """What to load: `values` are what journeys need from outside; `prometheus` is asked what is in use meanwhile."""
 
     platform: str
     phase: int
@@ -49,6 +49,7 @@ class Asked:
     values: Mapping[str, str] | None = None
     i_own_this: bool = False
     senders: Senders = Senders()
+    prometheus: str | None = None
 
     @property
     def where(self) -> str:

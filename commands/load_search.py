@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands import load_files, load_live, load_plan, load_view, ui
+from commands import load_files, load_live, load_plan, load_view, load_watch, ui
 from environments.home import home
 from environments.load import load as load_environment
-from loadtests import capacity, hunt, pools, run, store, uses
+from loadtests import capacity, hunt, run, store
 from loadtests.result import CAPACITY_SCHEMA, CapacityResult, Verdict
+from phases.load import load as load_phases
 
 WEEKS_A_MONTH = 52 / 12
 
@@ -30,19 +31,19 @@ def search(asked: load_plan.Asked, terms: Terms) -> int:
     """Search, keep, show; the exit code of the verdict."""
     folder = load_files.folder(terms.report)
     plan, target = load_plan.search_plan(asked), load_plan.phase(asked).target
-    before = last(asked)
+    before, watch = last(asked), load_watch.watching(asked)
     title = load_live.heading(plan, terms.profile.name)
     with load_plan.sent(asked, plan) as crewed, load_live.shown(title, terms.profile.budget_s, plan.slo.p95_ms) as on_progress:
         result = run.capacity(
-            crewed, on_progress, profile=terms.profile, allow_overload=terms.allow_overload, registered_per_concurrent=target.users / target.concurrent,
-            watch=watch(asked),
+            crewed, on_progress, profile=terms.profile, allow_overload=terms.allow_overload, ratios=ratios(asked), watch=watch,
         )  # fmt: skip
     result = result.model_copy(
         update={
+            "watched": watch.told(),
             "notes": (
                 *result.notes,
                 *load_view.notes(result, target, advice(result, terms), shared=load_plan.one_machine(load_environment(asked.environment))),
-            )
+            ),
         }
     )
     kept = store.keep(home(), result)
@@ -73,13 +74,12 @@ def last(asked: load_plan.Asked) -> CapacityResult | None:
     return kept[-1] if kept else None
 
 
-def watch(asked: load_plan.Asked) -> run.Watch | None:
-    """Shares of resources in use: from this machine's containers and, where one is scraped, from Prometheus."""
-    environment = load_environment(asked.environment)
-    if environment.kind != "local":
-        return None
-    parts = [uses.local(asked.platform, asked.environment), pools.local(str(environment.listen.address), environment.listen.prometheus)]
-    return uses.together([part for part in parts if part is not None])
+def ratios(asked: load_plan.Asked) -> dict[int, capacity.Ratio]:
+    """Phase → registered users for each one at its peak, as each phase's own target says."""
+    phases = load_phases(asked.platform).phases
+    return {
+        number: capacity.Ratio(one.target.users / one.target.concurrent, f"the target of phase {number}") for number, one in phases.items()
+    }
 
 
 def advice(result: CapacityResult, terms: Terms) -> capacity.Advice | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from commands import ui
-from loadtests import report
+from loadtests import findings, report
 from loadtests.capacity import Advice
 from loadtests.result import CapacityResult, Latency, Result
 from phases.model import Target
@@ -23,7 +23,7 @@ def show_search(result: CapacityResult) -> None:
         f"{verdict}: phase {result.phase} in {result.environment}, after {ui.took(result.seconds)}",
         style=STYLES.get(verdict, "bold yellow"),
     )
-    for text in (*result.reasons, report.binds(result), recovered(result), *result.notes):
+    for text in (*result.reasons, findings.binds(result), findings.peak(result), recovered(result), *result.notes):
         if text:
             ui.say(f"  {text}")
 

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from hosts import certificates, fleet, inspect, observe, operate, removal, rollback, transaction
+from hosts import certificates, figures, fleet, inspect, observe, operate, removal, rollback, transaction
 from hosts.beside import beside
 from hosts.connection import Completed
 from hosts.events import Outcome, Report, silent
@@ -91,6 +91,11 @@ def answer_now(stack: str, targets: dict[str, Target], answers: Mapping[str, str
 
 def forget_now(stack: str, targets: dict[str, Target], tokens: Sequence[str]) -> None:
     _run(certificates.forget(stack, targets, tokens))
+
+
+def figures_now(targets: Mapping[str, Target]) -> dict[str, figures.Figures | str]:
+    """Host → what it and its containers have used so far, or why that is not known. May be called on a thread."""
+    return _run(figures.figures(fleet.connect("figures", targets)))
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 # Below this share of the peak, a fitted curve says nothing about the peak (simulated: off by 33 % from half of it, 110 % from a quarter).
 FAR_ENOUGH = 0.75
 DROP = 0.05
+FEWEST_LOADS = 4
 SPREAD = {"near": 0.07, "at": 0.035}
 
 
@@ -37,6 +38,17 @@ def users(rates: tuple[float, float, float], response_s: float, think_s: float) 
 def registered(concurrent: Users, ratio: float) -> Users:
     """Registered users, of whom one in `ratio` is there at the peak."""
     return Users(*(math.floor(count * ratio) for count in (concurrent.low, concurrent.middle, concurrent.high)))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Registered users for each one who is there at a phase's peak, and who says so."""
+
+    registered: float
+    source: str
+
+
+UNKNOWN_RATIO = Ratio(1.0, "nobody said how many are there at the peak")
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,8 @@ class Scaling:
     """The universal scalability law: X(N) = λN / (1 + σ(N-1) + κN(N-1)).
 
     `peak_users` and `peak_rate` are where more users stop helping; None when the data do not reach far enough to say. `spread`
-    is the relative error that such a prediction has at the 90th percentile.
+    is the relative error that such a prediction has at the 90th percentile. `curve_users` is where the curve has its peak,
+    believed or not; None for a curve without one.
     """
 
     unit_rate: float
@@ -83,14 +96,15 @@ class Scaling:
     peak_users: float | None
     peak_rate: float | None
     spread: float | None
+    curve_users: float | None = None
 
 
 def scaling(points: Sequence[tuple[float, float]]) -> Scaling | None:
-    """The law fitted to (users, requests per second) by least squares; None for fewer than four points.
+    """The law fitted to (users, requests per second) by least squares; None for fewer than four different counts of users.
 
     Written as N/X it is linear in its three constants: N/X = 1/λ + σ/λ·(N-1) + κ/λ·N(N-1).
     """
-    if len(points) < 4:
+    if len({count for count, _ in points}) < FEWEST_LOADS:
         return None
     counts, rates = np.array(points, dtype=float).T
     terms = np.stack([np.ones_like(counts), counts - 1, counts * (counts - 1)], axis=1)
@@ -98,14 +112,15 @@ def scaling(points: Sequence[tuple[float, float]]) -> Scaling | None:
     if base <= 0:
         return None
     unit, sigma, kappa = 1 / base, max(0.0, sigma / base), max(0.0, kappa / base)
+    bare = Scaling(float(unit), float(sigma), float(kappa), None, None, None)
     if kappa <= 1e-9 or sigma >= 1:
-        return Scaling(float(unit), float(sigma), float(kappa), None, None, None)
+        return bare
     peak = math.sqrt((1 - sigma) / kappa)
     reached = float(counts.max()) / peak
     # Data beyond a peak show it; a curve that claims one they do not show has followed the noise.
     fell = float(rates[int(counts.argmax())]) < (1 - DROP) * float(rates.max())
     if reached < FAR_ENOUGH or (reached >= 1 and not fell):
-        return Scaling(float(unit), float(sigma), float(kappa), None, None, None)
+        return replace(bare, curve_users=peak)
     spread = SPREAD["at" if reached >= 1 else "near"]
     rate = unit * peak / (1 + sigma * (peak - 1) + kappa * peak * (peak - 1))
-    return Scaling(float(unit), float(sigma), float(kappa), peak, float(rate), spread)
+    return replace(bare, peak_users=peak, peak_rate=float(rate), spread=spread, curve_users=peak)

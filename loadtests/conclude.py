@@ -21,11 +21,11 @@ OTHERS_MAY = 0.25
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a result says about where and when it was measured. `registered_per_concurrent`: registered users for each one there at the peak."""
+    """What a result says about where and when it was measured. `ratios`: phase → registered users for each one at the peak."""
 
     when: str
     machine: Machine
-    registered_per_concurrent: float
+    ratios: Mapping[int, capacity.Ratio]
     seconds: float
     profile: str
 
@@ -41,16 +41,16 @@ def conclude(plan: Plan, found: hunt.Found, around: Circumstances, uses: Mapping
     return CapacityResult(
         run=plan.run, when=around.when, profile=around.profile, platform=plan.platform, phase=plan.phase, environment=plan.environment,
         target=plan.target.url, version=plan.version, machine=around.machine, slo=plan.slo, verdict=judged, reasons=reasons,
-        capacities=tuple(_capacities(plan, limits, response_s, think_s, around.registered_per_concurrent)), users_p10_p50_p90=middles,
+        capacities=tuple(_capacities(plan, limits, response_s, think_s, around.ratios)), users_p10_p50_p90=middles,
         response_ms=None if response_s is None else round(response_s * 1000, 2), think_s=round(think_s, 3),
-        registered_per_concurrent=around.registered_per_concurrent, saturation_rps=found.saturation_rps, recovery_s=found.recovery_s,
+        registered_per_concurrent=around.ratios.get(plan.phase, capacity.UNKNOWN_RATIO).registered, saturation_rps=found.saturation_rps, recovery_s=found.recovery_s,
         peak=_peak(found.steps), binding=_binding(found.steps, own, uses), steps=tuple(found.steps), seconds=round(around.seconds, 1),
         interrupted=found.interrupted,
     )  # fmt: skip
 
 
 def _capacities(
-    plan: Plan, limits: Sequence[FoundLimit], response_s: float | None, think_s: float, ratio: float
+    plan: Plan, limits: Sequence[FoundLimit], response_s: float | None, think_s: float, ratios: Mapping[int, capacity.Ratio]
 ) -> list[PhaseCapacity]:  # fmt: skip
     if not limits or response_s is None:
         return []
@@ -58,7 +58,7 @@ def _capacities(
     for number, slo in plan.slos.items() or {plan.phase: plan.slo}.items():
         limit = hunt.nearest(limits, slo.p95_ms)
         concurrent = capacity.users((limit.low, limit.rate, limit.high), response_s, think_s)
-        there = capacity.registered(concurrent, ratio)
+        ratio = ratios.get(number, capacity.UNKNOWN_RATIO)
         found.append(
             PhaseCapacity(
                 phase=number,
@@ -66,7 +66,9 @@ def _capacities(
                 binding=limit.slo,
                 limit=limit,
                 concurrent=_range(concurrent),
-                registered=_range(there),
+                registered=_range(capacity.registered(concurrent, ratio.registered)),
+                registered_per_concurrent=ratio.registered,
+                ratio_source=ratio.source,
             )
         )
     return found
@@ -107,7 +109,10 @@ def _peak(steps: Sequence[Step]) -> Peak | None:
     law = capacity.scaling(points)
     if law is None:
         return None
-    return Peak(users=law.peak_users, rate=law.peak_rate, spread=law.spread, contention=law.contention, coherency=law.coherency)
+    return Peak(
+        users=law.peak_users, rate=law.peak_rate, spread=law.spread, contention=law.contention, coherency=law.coherency, curve_users=law.curve_users,
+        most_users=max(count for count, _ in points),
+    )  # fmt: skip
 
 
 def _binding(steps: Sequence[Step], own: FoundLimit | None, uses: Mapping[str, Mapping[str, float]]) -> Binding | None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
+from loadtests import findings
 from loadtests.charts import Axis, Chart, Points, Rule
 from loadtests.result import CapacityResult, Endpoint, FoundLimit, Latency, Measured, PhaseCapacity, Result, Step, percent
 
@@ -57,9 +58,9 @@ def view(result: CapacityResult, base: CapacityResult | None = None) -> dict[str
         "title": f"How many users does phase {result.phase} of {result.platform} hold?",
         "subtitle": f"{result.environment} ({result.target}), {result.when}, version {result.version or 'not named'}, {result.machine.text}",
         "verdict": result.verdict.value, "reasons": result.reasons, "phases": [_phase_row(one) for one in result.capacities],
-        "notes": result.notes, "users_note": _users_note(result), "charts": _charts(result, base), "endpoints": [_endpoint_row(one) for one in near.endpoints] if near else [],
+        "notes": result.notes, "users_note": findings.users_note(result), "charts": _charts(result, base), "endpoints": [_endpoint_row(one) for one in near.endpoints] if near else [],
         "endpoints_note": f"From the probe at {near.offered_rps:.0f} requests/s; late: failed or above {near.limits_ms[0]:.0f} ms." if near else "",
-        "binds": binds(result), "uses": _uses(result), "probes": [_probe_row(one) for one in result.steps],
+        "binds": findings.binds(result), "peak": findings.peak(result), "uses": _uses(result), "probes": [_probe_row(one) for one in result.steps],
         "probes_note": "Latencies count from the moment a request was meant to leave. Probes with remarks in them may not have counted.",
         "footer": f"Run {result.run}, profile {result.profile}, {result.seconds:.0f} s. Schema cmctl/capacity-test/1.",
     }  # fmt: skip
@@ -95,14 +96,6 @@ def slo_text(limit: FoundLimit) -> str:
     return f"p95 < {limit.limit:.0f} ms" if limit.slo == "p95" else f"errors < {percent(limit.limit)}"
 
 
-def _users_note(result: CapacityResult) -> str:
-    response = NONE if result.response_ms is None else f"{result.response_ms:.0f} ms"
-    return (
-        f"Users = requests/s × (response time + think time): {response} and {result.think_s:.1f} s. "
-        f"One of {result.registered_per_concurrent:.1f} registered users is taken to be there at the peak."
-    )
-
-
 def _endpoint_row(one: Endpoint) -> Row:
     answers = ", ".join(f"{name}: {count:,}" for name, count in one.statuses.items())
     figures = (f"{one.requests:,}", f"{one.failed:,}", f"{one.late[0]:,}", *_times(one.latency))
@@ -115,16 +108,6 @@ def _times(latency: Latency | None) -> tuple[str, str, str]:
 
 def _ms(value: float | None) -> str:
     return NONE if value is None else f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms"
-
-
-def binds(result: CapacityResult) -> str:
-    """What stops the load from growing, in a sentence or two."""
-    binding = result.binding
-    if binding is None:
-        return ""
-    slo = "latency" if binding.slo == "p95" else "errors"
-    resource = f"{binding.resource} is used up." if binding.resource else "No resource that was watched is used up."
-    return f"The SLO on {slo} is reached first, nearest to it is {binding.endpoint}. {resource}"
 
 
 def _uses(result: CapacityResult) -> list[tuple[str, str]]:
@@ -238,7 +221,8 @@ def markdown(result: CapacityResult) -> str:
         for one in result.capacities:
             row = _phase_row(one)
             lines.append(f"| {row.left[0]} | {row.left[1]} | {row.right[0]} | {row.right[1]} | {row.right[2]} | {row.right[4]} |")
-        lines += ["", _users_note(result), binds(result)]
+        lines += ["", findings.users_note(result), findings.binds(result)]
+    lines += ["", findings.peak(result)] if findings.peak(result) else []
     lines += [f"- {note}" for note in result.notes]
     lines += ["", f"{result.machine.text}; run {result.run}, {result.when}"]
     return "\n".join(lines).rstrip() + "\n"

@@ -237,7 +237,10 @@ class Range(Value):
 
 
 class PhaseCapacity(Value):
-    """What one phase's SLO allows: the nearer of its two limits, and the users that make this load."""
+    """What one phase's SLO allows: the nearer of its two limits, and the users that make this load.
+
+    `registered_per_concurrent`: registered users for each one at the phase's own peak, and who says so.
+    """
 
     phase: int
     p95_ms: float
@@ -245,6 +248,8 @@ class PhaseCapacity(Value):
     limit: FoundLimit
     concurrent: Range
     registered: Range
+    registered_per_concurrent: float | None = None
+    ratio_source: str = ""
 
 
 StepKind = Literal["alone", "saturation", "ramp", "probe", "sustain"]
@@ -260,13 +265,26 @@ class Step(Value):
 
 
 class Peak(Value):
-    """The universal scalability law fitted to closed probes: where more users stop helping, and the error of such a guess."""
+    """The universal scalability law fitted to closed probes: where more users stop helping, and the error of such a guess.
+
+    `users` is None where the data do not show the peak; `curve_users` is then where the curve would have it, if anywhere.
+    `most_users` is how far the data reach.
+    """
 
     users: float | None
     rate: float | None
     spread: float | None
     contention: float
     coherency: float
+    curve_users: float | None = None
+    most_users: float | None = None
+
+
+class Watched(Value):
+    """Who was asked for the shares of resources in use (empty: nobody), and why there are none or fewer than there could be."""
+
+    by: str = ""
+    why: str = ""
 
 
 class Binding(Value):
@@ -303,3 +321,4 @@ class CapacityResult(Concluded):
     steps: tuple[Step, ...]
     seconds: float
     notes: tuple[str, ...] = ()
+    watched: Watched | None = None

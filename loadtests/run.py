@@ -21,13 +21,14 @@ from pydantic import ValidationError
 
 from errors import BadInput, CannotTell, GateRefused, Unreachable
 from loadtests import compare, conclude, hunt, polling, progress, selftest, soak, spike, verdict
+from loadtests.capacity import Ratio
+from loadtests.looks import Looks, Watch
 from loadtests.machine import where
 from loadtests.plan import PROBE_LIMIT_S, Plan, Probe
 from loadtests.result import CapacityResult, Judgement, Measured, Polls, Result, Steady, Verdict
 
 ROOT = Path(__file__).parent.parent
 OnProgress = Callable[[progress.Progress], None]
-Watch = Callable[[], Mapping[str, float]]
 # Start, checks, rehearsal and the answers of the last requests come on top of the probes' own time.
 AROUND_S = 90.0
 # What a child that was asked to stop may still take to hand in what it has.
@@ -206,25 +207,26 @@ def smoke(plan: Plan, on_progress: OnProgress, profile: str = "smoke") -> Result
 
 
 def capacity(
-    plan: Plan, on_progress: OnProgress, *, profile: hunt.Profile = hunt.DEFAULT, allow_overload: bool = False, registered_per_concurrent: float = 1.0,
-    watch: Watch | None = None,
+    plan: Plan, on_progress: OnProgress, *, profile: hunt.Profile = hunt.DEFAULT, allow_overload: bool = False,
+    ratios: Mapping[int, Ratio] | None = None, watch: Watch | None = None,
 ) -> CapacityResult:  # fmt: skip
     """Search for the load, and the users, that the plan's phases hold.
 
-    `allow_overload` consents to short saturation; without it the load is ramped. `watch` gives the shares of resources in use
-    between its calls. Ctrl-C ends the search, not the answer. Raises as `smoke` does.
+    `allow_overload` consents to short saturation; without it the load is ramped. `watch` knows the shares of resources in use
+    while probes run; `ratios` are phase → registered users for each one at its peak. Ctrl-C ends the search, not the answer.
+    Raises as `smoke` does.
     """
     begin = time.monotonic()
-    with Generator(plan, on_progress) as child, Looks(watch) as looks:
+    with Looks(watch) as looks, Generator(plan, looks.hearing(on_progress)) as child:
 
         def measure(probe: Probe) -> Measured | None:
             measured = child.measure(probe)
-            looks.after(probe.name)
+            looks.after(probe, measured)
             return measured
 
         found = hunt.Hunt(plan, profile, measure, on_progress, time.monotonic, allow_overload=allow_overload).run()
         uses = looks.found()
-    around = conclude.Circumstances(now_text(), where(plan), registered_per_concurrent, time.monotonic() - begin, profile.name)
+    around = conclude.Circumstances(now_text(), where(plan), ratios or {}, time.monotonic() - begin, profile.name)
     return conclude.conclude(plan, found, around, uses)
 
 
@@ -238,37 +240,13 @@ def comparison(
     return compare.conclude(played, head.slo, around)
 
 
-class Looks:
-    """Shares of resources in use while each probe ran. The looks are taken on a thread, so that no probe waits for an engine's figures."""
-
-    def __init__(self, watch: Watch | None) -> None:
-        self._watch = watch
-        self._thread = ThreadPoolExecutor(1)
-        self._by_probe: dict[str, Future[Mapping[str, float]]] = {}
-
-    def __enter__(self) -> Self:
-        self.after("")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(cancel_futures=True)
-
-    def after(self, probe: str) -> None:
-        if self._watch:
-            self._by_probe[probe] = self._thread.submit(self._watch)
-
-    def found(self) -> Mapping[str, Mapping[str, float]]:
-        """Probe → shares, once every look is done."""
-        return {probe: look.result() for probe, look in self._by_probe.items() if probe}
-
-
 def soaked(plan: Plan, length: soak.Length, rate: float, on_progress: OnProgress, watch: Watch | None = None) -> soak.Soaked:
     """Hold one rate for long, in windows that follow each other without a pause. Raises as `smoke` does."""
-    with Generator(plan, on_progress) as child, Looks(watch) as looks:
+    with Looks(watch) as looks, Generator(plan, looks.hearing(on_progress)) as child:
 
         def measure(probe: Probe) -> Measured | None:
             measured = child.measure(probe)
-            looks.after(probe.name)
+            looks.after(probe, measured)
             return measured
 
         played = soak.windows(length, rate, measure, plan.slo)

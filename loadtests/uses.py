@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +30,15 @@ class Look:
     limit_cpus: float
     memory_bytes: float
     limit_bytes: float
+
+
+@dataclass(frozen=True)
+class Window:
+    """When the load of a probe that counts was on: seconds since the epoch, by this machine's clock."""
+
+    probe: str
+    began: float
+    ended: float
 
 
 MACHINE, OTHERS = "CPU of this machine", "CPU of this machine, by other programs"
@@ -139,8 +148,3 @@ def local(platform: str, environment: str) -> Watch | None:
     """A watch, where there is an engine on this machine."""
     path = os.environ.get("DOCKER_HOST", f"unix://{SOCKET}").removeprefix("unix://")
     return Watch(platform, environment) if Path(path).exists() else None
-
-
-def together(watches: Sequence[Callable[[], Mapping[str, float]]]) -> Callable[[], Mapping[str, float]] | None:
-    """One watch of several; None of none."""
-    return (lambda: {name: share for watch in watches for name, share in watch().items()}) if watches else None

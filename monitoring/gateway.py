@@ -97,13 +97,13 @@ class Gateway:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._client.close()
 
-    def ask(self, expression: str, *, fresh: str = "", within_s: float = 60.0) -> Answer:
-        """The values of `expression` now.
+    def ask(self, expression: str, *, fresh: str = "", within_s: float = 60.0, at: float | None = None) -> Answer:
+        """The values of `expression` now; or `at` a moment by Prometheus' clock, in seconds since the epoch.
 
         `fresh` names a selector (no expression) whose newest sample must be at most `within_s` old, else the answer is Stale:
         rates and sums over a window go on giving values long after the last scrape.
         """
-        found = self._ask(expression)
+        found = self._ask(expression, at)
         if not fresh or not isinstance(found, Value):
             return found
         age = self._age(fresh)
@@ -123,10 +123,11 @@ class Gateway:
         found = self._ask(f"time() - (max(timestamp({selector})) or max(max_over_time(timestamp({selector})[1h:5s])))")
         return found.samples[0].value if isinstance(found, Value) else found
 
-    def _ask(self, expression: str) -> Answer:
+    def _ask(self, expression: str, at: float | None = None) -> Answer:
         self._body = None
+        moment = {} if at is None else {"time": f"{at:.3f}"}
         try:
-            result = self._client.custom_query(expression, params={"timeout": f"{self._limit:g}s"})
+            result = self._client.custom_query(expression, params={"timeout": f"{self._limit:g}s", **moment})
         except PrometheusApiClientException as error:
             return self._refused(str(error))
         except requests.RequestException as error:

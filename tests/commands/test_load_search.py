@@ -6,12 +6,13 @@ import functools
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 from xml.etree import ElementTree
 
 import pytest
 
 import cli
-from commands import load_live, load_plan, load_search
+from commands import load_live, load_plan, load_watch
 from costs.capacity import read
 from environments.home import home
 from environments.load import load as load_environment
@@ -20,6 +21,7 @@ from loadtests.plan import Plan, Probe
 from loadtests.progress import Narrowed, Prepared, Probed, Progress, Second, Started
 from loadtests.result import CapacityResult, FoundLimit, Machine, Verdict
 from loadtests.stations import station
+from phases.load import load as load_phases
 from tests.loadtests import imitation
 from tests.loadtests.json_fit import misfits
 
@@ -46,7 +48,7 @@ def plans(monkeypatch: pytest.MonkeyPatch, private_home: Path) -> list[Plan]:
         for event in heard:
             on_progress(event)
         around = conclude.Circumstances(
-            "2026-11-21T03:00:00+00:00", MACHINE, float(str(terms["registered_per_concurrent"])), 100.0, "quick"
+            "2026-11-21T03:00:00+00:00", MACHINE, cast("dict[int, capacity.Ratio]", terms["ratios"]), 100.0, "quick"
         )
         return conclude.conclude(plan, done, around, {step.measured.probe.name: {"CPU of backend-1": 0.97} for step in done.steps})
 
@@ -79,6 +81,20 @@ def test_all_phases_from_one_search(plans: list[Plan], capsys: pytest.CaptureFix
     assert "CPU of backend-1 is used up" in seen.err
     assert "fewer than the 3,000 this phase is meant for" in seen.err
     assert "next: cmctl cost --phase 2 --env local --per-user" in seen.err
+
+
+def test_each_phases_registered_users(plans: list[Plan], capsys: pytest.CaptureFixture[str]) -> None:
+    """Each row's registered users are its own users at once times its own phase's users over concurrent, and the terminal shows the peak's line."""
+    assert cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    phases = load_phases("codementee").phases
+    assert len({phase.target.users / phase.target.concurrent for phase in phases.values()}) > 1
+    for row in document["capacities"]:
+        target = phases[row["phase"]].target
+        assert row["registered"]["middle"] == int(row["concurrent"]["middle"] * (target.users / target.concurrent))
+        assert row["ratio_source"] == f"the target of phase {row['phase']}"
+    cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload"])
+    assert "Peak by the universal scalability law:" in capsys.readouterr().err
 
 
 def test_several_senders_are_in_the_plan(plans: list[Plan], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +178,7 @@ def test_production_needs_its_owner(plans: list[Plan], monkeypatch: pytest.Monke
         assert cli.main(["loadtest", "--phase", "2", *kind, *given]) == 2
         assert "--i-own-this" in capsys.readouterr().err
     assert plans == []
-    monkeypatch.setattr(load_search, "watch", lambda _: None)
+    monkeypatch.setattr(load_watch, "watching", lambda _: load_watch.Watching())
     assert cli.main(["loadtest", "--phase", "2", "--quick", "--allow-overload", "--i-own-this", *given]) == 0
     assert (plans[0].production, plans[0].i_own_this, plans[0].target.address) == (True, True, None)
 

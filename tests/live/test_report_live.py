@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests import conclude, hunt, report
+from loadtests import capacity, conclude, hunt, report
 from loadtests.result import CapacityResult, Machine
 from loadtests.stations import station
 from tests.live import report_browser
@@ -30,7 +30,12 @@ def searched(seed: int) -> CapacityResult:
         for step in found.steps
     }
     return conclude.conclude(
-        asked, found, conclude.Circumstances("2026-11-21T03:00:00+00:00", machine, 16.7, service.clock, "default"), uses
+        asked,
+        found,
+        conclude.Circumstances(
+            "2026-11-21T03:00:00+00:00", machine, {1: capacity.Ratio(16.7, "the target of phase 1")}, service.clock, "default"
+        ),
+        uses,
     )
 
 

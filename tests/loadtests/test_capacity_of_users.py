@@ -19,6 +19,7 @@ from tests.loadtests import imitation
 from tests.loadtests.figures import searched
 
 MACHINE = Machine(text="2 cores, 8 GB, this machine", fingerprint="0123456789ab")
+RATIOS = {1: capacity.Ratio(10.0, "the target of phase 1"), 2: capacity.Ratio(12.5, "the target of phase 2")}
 
 
 def test_users_follow_from_rate_response_and_think_time() -> None:
@@ -77,7 +78,9 @@ def test_a_peak_far_beyond_the_data_is_not_guessed() -> None:
     assert far.peak_users is None
     assert near is not None
     assert near.spread == 0.07
+    assert far.curve_users == pytest.approx(44.3, rel=0.05)
     assert capacity.scaling([(1, 50), (4, 180)]) is None
+    assert capacity.scaling([(1, 50), (4, 180), (1, 51), (4, 179), (4, 181)]) is None, "two loads, played often, are still two"
 
 
 def test_noise_on_a_plateau_is_no_peak() -> None:
@@ -93,7 +96,7 @@ def answer() -> CapacityResult:
     asked = imitation.plan(200.0, 300.0)
     service = imitation.Service(asked, lambda seed: station("mmc", seed), seed=11)
     found = hunt.Hunt(asked, hunt.QUICK, service.measure, lambda _: None, service.now, allow_overload=True).run()
-    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, service.clock, "quick")
+    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, RATIOS, service.clock, "quick")
     uses = {step.measured.probe.name: {"CPU of backend-1": 0.97, "CPU of redis": 0.2} for step in found.steps}
     return conclude.conclude(asked, found, around, uses)
 
@@ -107,7 +110,7 @@ def answer() -> CapacityResult:
 )  # fmt: skip
 def test_a_busy_machine_is_no_judge(found: Verdict, others: float, judged: Verdict) -> None:
     """Without an answer on a machine that other programs kept busy the verdict is INVALID and says so; an answer stays one."""
-    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, 1.0, "quick")
+    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, RATIOS, 1.0, "quick")
     result = conclude.conclude(
         imitation.plan(), hunt.Found(found, ("too wide",)), around, {"a": {OTHERS: others}, "b": {OTHERS: others}, "c": {}}
     )
@@ -133,6 +136,17 @@ def test_a_result_says_users_and_what_binds(answer: CapacityResult) -> None:
     assert answer.binding is not None
     assert (answer.binding.slo, answer.binding.endpoint, answer.binding.resource) == ("p95", "GET /", "CPU of backend-1")
     assert answer.capacities[1].limit.rate >= own.limit.rate * 0.99
+
+
+def test_each_phase_has_its_own_ratio(answer: CapacityResult) -> None:
+    """Registered users of another phase follow from that phase's peak, not from the own one's; a phase without one is counted as it is."""
+    own, other = answer.capacities
+    assert (own.registered_per_concurrent, own.ratio_source) == (10.0, "the target of phase 1")
+    assert (other.registered_per_concurrent, other.registered.middle) == (12.5, int(12.5 * other.concurrent.middle))
+    assert answer.registered_per_concurrent == 10.0
+    errors = own.limit.model_copy(update={"slo": "errors", "limit": 0.001, "kind": "above"})
+    (bare,) = conclude._capacities(imitation.plan(200.0), [own.limit, errors], 0.05, 5.0, {})
+    assert (bare.registered, bare.ratio_source) == (bare.concurrent, "nobody said how many are there at the peak")
 
 
 def test_the_document_is_the_schema(answer: CapacityResult) -> None:

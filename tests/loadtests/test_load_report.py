@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests import conclude, hunt, junit, report, verdict
+from loadtests import capacity, conclude, findings, hunt, junit, report, verdict
 from loadtests.charts import Axis, Chart, Points, Rule
-from loadtests.result import CapacityResult, Machine, Result, Verdict, percent
+from loadtests.result import CapacityResult, Machine, Peak, Result, Verdict, percent
 from loadtests.stations import station
 from tests.loadtests import figures, imitation
 
 MACHINE = Machine(text="2 cores, 8 GB, this machine", fingerprint="0123456789ab")
+RATIOS = {1: capacity.Ratio(10.0, "the target of phase 1"), 2: capacity.Ratio(12.5, "the target of phase 2")}
 
 
 @functools.cache
@@ -31,7 +32,7 @@ def searched(seed: int, **more: object) -> CapacityResult:
     asked = imitation.plan(200.0, 300.0)
     service = imitation.Service(asked, lambda one: station("mmc", one), seed=seed)
     found = hunt.Hunt(asked, hunt.QUICK, service.measure, lambda _: None, service.now, allow_overload=True).run()
-    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, service.clock, "quick")
+    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, RATIOS, service.clock, "quick")
     uses = {step.measured.probe.name: {"CPU of backend-1": 0.97} for step in found.steps}
     return conclude.conclude(asked, found, around, uses).model_copy(update=more)
 
@@ -110,6 +111,51 @@ def test_a_search_without_an_answer_has_a_page_too(answer: CapacityResult, updat
     assert "INVALID" in report.markdown(bare)
 
 
+FITTED = {"contention": 0.02, "coherency": 0.0005}
+
+
+@pytest.mark.parametrize(
+    ("law", "says"),
+    [
+        ({"users": 44.3, "rate": 510.0, "spread": 0.035, "curve_users": 44.3, "most_users": 64.0}, ("510 requests/s (492 to 528, nine times in ten)", "at 44 users", "reach 64 users, 144% of it.")),
+        ({"users": 44.3, "rate": 510.0, "spread": 0.07, "curve_users": 44.3, "most_users": 36.0}, ("(474 to 546,", "81% of it; they end before it")),
+        ({"curve_users": 44.3, "most_users": 20.0}, ("not told", "reach 20 users", "45% of where", "extrapolating is refused below 75%")),
+        ({"curve_users": 30.6, "most_users": 64.0}, ("none shown", "levels off", "Nothing is extrapolated")),
+        ({"most_users": 64.0}, ("none up to the 64 users", "Nothing is extrapolated")),
+    ],
+)  # fmt: skip
+def test_the_peak_and_how_far_the_data_reach(answer: CapacityResult, law: dict[str, float], says: tuple[str, ...]) -> None:
+    """A peak comes with its interval; one that the data do not show is refused with the reason. Page, summary and terminal say the same."""
+    told = answer.model_copy(update={"peak": Peak.model_validate({"users": None, "rate": None, "spread": None} | FITTED | law)})
+    line = findings.peak(told)
+    for part in says:
+        assert part in line
+    assert line in report.markdown(told)
+    assert line in " ".join(Page(report.html(told)).words)
+
+
+def test_too_few_loads_have_no_peak(answer: CapacityResult) -> None:
+    """Without four different numbers of users there is no fit, and the line says how to play them; without a probe there is no line."""
+    ramped = tuple(step for step in answer.steps if step.kind != "saturation")
+    few = findings.peak(answer.model_copy(update={"peak": None, "steps": ramped}))
+    assert "not fitted, it takes 4 different numbers of users without a pause, 1 counted (--allow-overload plays more)" in few
+    assert findings.peak(answer.model_copy(update={"peak": None, "steps": ()})) == ""
+    assert "does not describe" in findings.peak(answer.model_copy(update={"peak": None}))
+
+
+def test_an_older_result_says_nothing_of_its_peak(answer: CapacityResult) -> None:
+    """A result that was kept before it was known how far its data reach has a page as before."""
+    document = answer.document()
+    document.pop("exit_code")
+    document.pop("watched")
+    for one in document["capacities"]:
+        del one["registered_per_concurrent"], one["ratio_source"]
+    document["peak"] = {"users": None, "rate": None, "spread": None} | FITTED
+    old = CapacityResult.model_validate(document)
+    assert findings.peak(old) == ""
+    assert "One of 10.0 registered users" in report.html(old)
+
+
 def test_the_summary(answer: CapacityResult, golden: Callable[[str, str], None]) -> None:
     """The Markdown for a pull request is as its golden file."""
     golden("loadtests/capacity.md", report.markdown(answer))
@@ -161,7 +207,7 @@ def test_junit_judges_another_phase_at_that_phases_load() -> None:
     """A passed search of the phase with the loosest limit has no failed case: the stricter phases are held against loads below their own limits."""
     service = imitation.Service(asked := imitation.plan(3000.0, 60.0), lambda one: station("mmc", one), seed=11)
     found = hunt.Hunt(asked, hunt.DEFAULT, service.measure, lambda _: None, service.now, allow_overload=True).run()
-    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, 10.0, service.clock, "default")
+    around = conclude.Circumstances("2026-11-21T03:00:00+00:00", MACHINE, RATIOS, service.clock, "default")
     answer = conclude.conclude(asked, found, around, {})
     sustained = [step.measured for step in answer.steps if step.kind == "sustain" and step.told][-1]
     assert verdict.settle(sustained.late[1], sustained.requests, 0.05) == "broken", "the own load is too much for the stricter phase"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests import pools
-from loadtests.uses import Look, Watch, by_others, compare, look, together
+from loadtests.uses import Look, Watch, by_others, compare, look
 
 # As the engine's API answers, cut to what is read.
 STATS = {
@@ -44,34 +43,3 @@ def test_what_others_use_is_seen() -> None:
     before, after = {"a": Look(1.0, 0, 0, 0)}, {"a": Look(7.0, 0, 0, 0), "new": Look(99.0, 0, 0, 0)}
     assert by_others(before, after, 2.0, 10.0, 0.9, cores=2) == 0.5
     assert by_others(before, after, 2.0, 10.0, 0.1, cores=2) == 0.0
-
-
-def answer(*rows: tuple[dict[str, str], str]) -> dict[str, object]:
-    return {"data": {"result": [{"metric": metric, "value": [1.0, value]} for metric, value in rows]}}
-
-
-def test_pools_come_from_prometheus() -> None:
-    """Pools and Redis memory are named by their labels; what has no figure is left out."""
-
-    def ask(expression: str) -> dict[str, object]:
-        if "pool" in expression:
-            return answer(({"pool": "write", "instance_id": "backend-1"}, "0.97"), ({"pool": "read", "instance_id": "backend-1"}, "NaN"))
-        return answer(({"store": "redis-cache"}, "0.25"))
-
-    assert pools.shares(ask) == {"write pool of backend-1": 0.97, "memory of redis-cache": 0.25}
-
-
-def test_no_prometheus_is_no_error() -> None:
-    """Where none listens, or the environment names no port, nothing is known about pools."""
-    watch = pools.local("127.0.0.1", 1)
-    assert watch is not None
-    assert watch() == {}
-    assert pools.local("127.0.0.1", None) is None
-
-
-def test_watches_together() -> None:
-    """Several watches are one; none is none."""
-    both = together([lambda: {"a": 0.1}, lambda: {"b": 0.2}])
-    assert both is not None
-    assert both() == {"a": 0.1, "b": 0.2}
-    assert together([]) is None
