@@ -172,7 +172,7 @@ def unknown(journeys: Mapping[str, Journey], own: Own = None) -> list[str]:
             try:
                 step(wanted, own)
             except BadInput as error:
-                found.append(f"{name}: {error.what}: {error.why}")
+                found.append(f"{name}: there is no step {wanted!r}: {error.why}")
     return found
 
 
@@ -185,12 +185,14 @@ def missing_variables(journeys: Iterable[Journey], variables: Mapping[str, str],
 def never_found(journeys: Mapping[str, Journey], variables: Mapping[str, str], own: Own = None) -> list[str]:
     """A sentence for each step that is made of something which nobody gave and no step before it finds."""
     found = []
-    everything = {**CATALOGUE, **own_steps(own or {})}
+    ours = own_steps(own or {}).values()
     for name, journey in journeys.items():
         known = {*variables, *PER_USER, *DRAWN}
         for one in steps(journey, own):
             for lacking in sorted(set(one.wants) - known):
-                givers = [other.name for other in everything.values() if lacking in other.gives]
+                givers = [other.name for other in ours if lacking in other.gives] or [
+                    other.name for other in CATALOGUE.values() if lacking in other.gives
+                ]
                 found.append(f"{name}: {one.name} needs {lacking}, {_whence(lacking, givers, known)}")
             known.update(one.gives)
     return found

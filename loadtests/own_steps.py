@@ -35,9 +35,10 @@ def own_steps(requests: Mapping[str, Request]) -> dict[str, Step]:
 
 def step(name: str, request: Request, label: str) -> Step:
     reads = names_in(request)
+    bare = not reads and request.data is None and request.form is None and request.body is None and not request.headers
     return Step(
-        name, request.method, request.path, frozenset(request.expect) if request.expect else GOOD, label=label,
-        fill=lambda visit: _filled(request, reads, visit),
+        name, request.method, filling.path(request.path, {}) if bare else request.path, frozenset(request.expect) if request.expect else GOOD, label=label,
+        fill=None if bare else lambda visit: _filled(request, reads, visit),
         take=_taking(request) if request.contains or request.keep else None,
         needs=tuple(sorted(reads - {*DRAWN, *PER_USER})), gives=tuple(request.keep), own=True,
     )  # fmt: skip
@@ -52,8 +53,8 @@ def names_in(request: Request) -> frozenset[str]:
 
 def _values(reads: frozenset[str], visit: Visit) -> Mapping[str, Any]:
     """The visit's values with fresh ones for what is drawn; who gave or kept a value of such a name gets that."""
-    drawn = {name: draw(visit.random) for name, draw in DRAWN.items() if name in reads and name not in visit.values}
-    return {**visit.values, **drawn} if drawn else visit.values
+    visit.drawn = {name: draw(visit.random) for name, draw in DRAWN.items() if name in reads and name not in visit.values}
+    return {**visit.values, **visit.drawn} if visit.drawn else visit.values
 
 
 def _filled(request: Request, reads: frozenset[str], visit: Visit) -> tuple[str, dict[str, str], bytes]:
@@ -80,7 +81,7 @@ def _taking(request: Request) -> Callable[[Visit, Reply], str]:
 
     def take(visit: Visit, reply: Reply) -> str:
         body = reply.body() if request.contains or places else b""
-        if request.contains and filling.text(request.contains, visit.values).encode() not in body:
+        if request.contains and filling.text(request.contains, {**visit.values, **visit.drawn}).encode() not in body:
             return f"its answer does not contain {request.contains!r}"
         lacking = [*_outside(request, visit, reply), *(_within(places, visit, body) if places else ())]
         return f"its answer has no {' and no '.join(lacking)}" if lacking else ""

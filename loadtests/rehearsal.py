@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from urllib.parse import quote, quote_plus
@@ -15,9 +16,11 @@ from loadtests.recorder import outcome_of, word
 from loadtests.visits import Step, Visit
 from loadtests.wire import Answer, Wire
 
-ANSWER_CHARACTERS = 300
+ANSWER_CHARACTERS, READ_CHARACTERS = 300, 100_000
 # So many statuses are told as a range.
 MANY = 20
+# What an answer calls a secret of its own, and so lets somebody in.
+SESSIONS = re.compile(r'("[^"]*(?:token|secret|password|session|jwt)[^"]*"\s*:\s*")[^"]+', re.IGNORECASE)
 # What is shorter is no secret, and stands in many a word.
 SHORTEST = 4
 # Without addresses of their own, accounts come from one client, which may log in once a second.
@@ -35,7 +38,7 @@ class Failed(Exception):
     def __init__(self, visit: Visit, step: Step, answer: Answer, hidden: Mapping[str, str]) -> None:
         super().__init__(step.name)
         outcome = outcome_of(visit, step, answer.outcome, good=False)
-        said = _without(hidden, answer.body().decode("utf-8", "replace"))[:ANSWER_CHARACTERS]
+        said = _without(hidden, answer.body()[:READ_CHARACTERS].decode("utf-8", "replace"))[:ANSWER_CHARACTERS]
         self.refusal = Refusal(
             kind="journey",
             what=f"journey {visit.journey} fails before any load, at its step {step.name}: {step.method} {step.path} answered {word(outcome)}",
@@ -57,12 +60,14 @@ def _lacking(visit: Visit) -> str:
 
 
 def _without(hidden: Mapping[str, str], said: str) -> str:
-    """The answer with names in place of the values that were given: a service may say again what it was told."""
+    """The answer with names in place of the values that were given: a service may say again what it was told. What lets somebody in is
+    left out too.
+    """
     for name, value in hidden.items():
         if len(value) >= SHORTEST:
             for written in (value, json.dumps(value)[1:-1], quote(value, ""), quote_plus(value)):
                 said = said.replace(written, f"{{{name}}}")
-    return said
+    return SESSIONS.sub(r"\1…", said)
 
 
 def rehearse(plan: Plan, wire: Wire, audience: Audience, pause: Callable[[float], None]) -> Prepared:

@@ -6,13 +6,14 @@ import math
 import re
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from documents import broken
 
 Method = Literal["get", "post", "put", "patch", "delete", "head"]
 METHODS: tuple[Method, ...] = get_args(Method)
-TOKEN = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+TOKEN = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
+WAY = re.compile(r"^(/(?!/)[^\s\x00-\x1f\x7f#]*|\{[A-Za-z_][A-Za-z0-9_]*\})\Z")
 # The client's own, or ones that would aim the request at somebody else or speak for another client.
 OURS = frozenset({"host", "connection", "content-length", "transfer-encoding", "expect", "x-forwarded-for"})
 
@@ -28,22 +29,37 @@ def _plain(given: Any) -> Any:
     return str(given) if isinstance(given, int) else given
 
 
-def _finite(given: JsonValue) -> JsonValue:
+def _json(given: Any, *at: str | int) -> Any:
+    """What YAML can say and JSON cannot is told at its key."""
     if isinstance(given, float) and not math.isfinite(given):
-        raise ValueError("JSON has no such number")
-    for one in given.values() if isinstance(given, dict) else given if isinstance(given, list) else ():
-        _finite(one)
+        raise broken("is no number that JSON has", *at)
+    if given is not None and not isinstance(given, str | int | float | dict | list):
+        raise broken(f"is no JSON, got {given!r}: put it in quotes if it is text", *at)
+    for key, one in given.items() if isinstance(given, dict) else enumerate(given) if isinstance(given, list) else ():
+        _json(one, *at, key)
     return given
 
 
-def _header_or_cookie_by_name(place: str) -> str:
+def _on_the_site(path: str) -> str:
+    """`//host` and `https://host` would be somebody else's. One value alone may be a whole path."""
+    if not WAY.match(path):
+        raise ValueError(f"a path on the site itself is wanted, like /api/cart?page={{page}}, got {path!r}")
+    return path
+
+
+def _findable(place: str) -> str:
     kind, colon, name = place.partition(":")
-    if colon and kind in ("header", "cookie") and not TOKEN.match(name):
-        raise ValueError(f"{name!r} is no {kind}'s name")
+    if colon and kind in ("header", "cookie"):
+        if not TOKEN.match(name):
+            raise ValueError(f"{name!r} is no {kind}'s name")
+    elif not all(place.split(".")):
+        raise ValueError(f"a dotted path into the answer's JSON is wanted, like items.0.id, or header:NAME or cookie:NAME, got {place!r}")
     return place
 
 
-def _no_header_of_ours(name: str) -> str:
+def _header_of_theirs(name: str) -> str:
+    if not TOKEN.match(name):
+        raise ValueError(f"{name!r} is no header's name")
     if name.lower() in OURS:
         raise ValueError(f"{name} is the load generator's own header")
     return name
@@ -51,14 +67,13 @@ def _no_header_of_ours(name: str) -> str:
 
 StepName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$")]
 ValueName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,40}$")]
-# On the site itself: `//host` and `https://host` would be somebody else's. One value alone may be a whole path.
-Way = Annotated[str, Field(pattern=r"^(/|/[^/\s\x00-\x1f\x7f#][^\s\x00-\x1f\x7f#]*|\{[A-Za-z_][A-Za-z0-9_]*\})$")]
+Way = Annotated[str, AfterValidator(_on_the_site)]
 Status = Annotated[int, Field(ge=200, le=599, strict=True)]
 Statuses = Annotated[tuple[Status, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
-HeaderName = Annotated[str, Field(pattern=TOKEN.pattern), AfterValidator(_no_header_of_ours)]
+HeaderName = Annotated[str, AfterValidator(_header_of_theirs)]
 Line = Annotated[str, BeforeValidator(_plain), Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 Entry = Annotated[str, BeforeValidator(_plain)]
-Place = Annotated[str, Field(pattern=r"^[^.\x00-\x1f]+(\.[^.\x00-\x1f]+)*$"), AfterValidator(_header_or_cookie_by_name)]
+Place = Annotated[str, AfterValidator(_findable)]
 Wanted = Annotated[str, Field(min_length=1)]
 
 
@@ -77,7 +92,7 @@ class Request(BaseModel):
     patch: Way | None = None
     delete: Way | None = None
     head: Way | None = None
-    data: Annotated[JsonValue, AfterValidator(_finite)] = Field(None, alias="json")
+    data: Annotated[Any, AfterValidator(_json)] = Field(None, alias="json")
     form: dict[str, Entry] | None = None
     body: str | None = None
     headers: dict[HeaderName, Line] = {}
