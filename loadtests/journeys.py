@@ -13,9 +13,9 @@ from loadtests.own_steps import DRAWN, PER_USER, own_steps
 from loadtests.own_steps import step as own_step
 from loadtests.visits import Step, Visit
 from phases.model import Journey
-from phases.steps import Request
+from phases.steps import WAY, Request
 
-LITERAL = re.compile(r"^(GET|HEAD) (/(?!/)[^\s#]*)$")
+LITERAL = re.compile(r"^(GET|HEAD) (\S+)$")
 OK = frozenset({200})
 MADE = frozenset({200, 201})
 # An administrator who was not the first to confirm a booking is told so; that is the platform working.
@@ -145,7 +145,7 @@ def step(name: str, own: Own = None) -> Step:
     Raises BadInput that lists the known ones.
     """
     literal = LITERAL.match(name)
-    if literal:
+    if literal and WAY.match(literal[2]):
         request = Request.model_validate({literal[1].lower(): literal[2]})
         return replace(own_step(name, request, name), expects=ANY_GOOD, stays=True)
     known = {**CATALOGUE, **own_steps(own or {})}

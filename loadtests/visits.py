@@ -76,7 +76,8 @@ def none_of(_: str) -> Sequence[str]:
 class Visit:
     """One user on `site` (scheme and host): what was learnt so far stands in `values`, `at` is the index of the next step.
 
-    `drawn` are the values that its last request alone had. After an answer that was not good, `why` says what it lacks and `left` names the other host that it led to, if that was it.
+    `drawn` are the values that its last request alone had. After an answer that was not good, `why` says what it lacks, and
+    `left` names the other host that it led to, if that was it.
     """
 
     journey: str

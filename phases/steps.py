@@ -126,7 +126,7 @@ class Request(BaseModel):
             return self
         for name, value in (("json", self.data), ("form", self.form), ("body", self.body), ("contains", self.contains)):
             if value is not None:
-                raise broken("HEAD has no content", name)
+                raise broken("no content goes with HEAD", name)
         for name, place in self.keep.items():
             if not place.startswith(("header:", "cookie:")):
                 raise broken("the answer to HEAD has no content: keep a header or a cookie of it", "keep", name)

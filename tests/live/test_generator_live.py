@@ -462,10 +462,10 @@ def shop(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return play
 
 
-def test_steps_of_ones_own_are_played(shop: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_steps_of_ones_own_are_played(shop: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
     """An own platform signs in, looks, adds to its cart and orders, by token and cookie: no request fails, reports name the requests and no value."""
     with service(SHOP) as (port, seen):
-        done = shop(port, "--set", "password=of & all")
+        done = shop(port, "--set", "password=of & all", "--report", str(tmp_path / "out"))
         there = seen()
     found = json.loads(done.stdout)
     names = {one["name"]: one["failed"] for one in found["measured"]["endpoints"]}
@@ -474,6 +474,9 @@ def test_steps_of_ones_own_are_played(shop: Callable[..., subprocess.CompletedPr
     assert there["orders"] > 60
     assert there["users"] >= there["orders"], "no cookie goes from one user to the next"
     assert "of & all" not in done.stdout + done.stderr
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.name == "result.json" for path in kept)
+    assert [path for path in kept if b"of & all" in path.read_bytes()] == []
     print(f"\n{found['measured']['requests']} requests, {there['orders']} orders of {there['users']} users, 0 failed")
 
 

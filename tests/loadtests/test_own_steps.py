@@ -170,6 +170,7 @@ def journey(*steps: str) -> dict[str, Journey]:
         (("GET /carts/{crt}",), ["buy: GET /carts/{crt} needs crt, which no step finds: keep it in a step before, or --set crt=VALUE"]),
         (("pay", "GET /x/{email}/{user}/{run}/{random}/{2}"), []),
         (("companies", "GET /companies/{company_id}"), []),
+        (("sign_in", "catalogue", "add", "GET {cart}"), ["buy: catalogue needs page, which no step finds: keep it in a step before, or --set page=VALUE"]),
     ],
 )  # fmt: skip
 def test_values_that_nothing_gives_are_told_before_any_load(steps: tuple[str, ...], said: list[str]) -> None:
