@@ -72,7 +72,9 @@ class Visitor(FastHttpUser):
             born=secrets.randbelow(plans.ADDRESS_POOL), own=own, site=self.host or "",
         )  # fmt: skip
         visit = self.audience.arrive()
-        if catalogue.needs_accounts(self.mix.values(), own) and self.play(visit, catalogue.CATALOGUE["register"]):
+        if (PLAN.accounts if PLAN else catalogue.needs_accounts(self.mix.values(), own)) and self.play(
+            visit, catalogue.CATALOGUE["register"]
+        ):
             self.audience.accounts = [(visit.values["email"], visit.values["password"])]
 
     @task

@@ -116,7 +116,8 @@ def _within(places: Mapping[str, Sequence[str]], visit: Visit, body: bytes) -> l
         if found is None:
             lacking.append(f"{'.'.join(way)} in its JSON")
         else:
-            visit.values[name] = found
+            # JSON can say half a character, which no request can.
+            visit.values[name] = found.encode(errors="replace").decode() if isinstance(found, str) else found
     return lacking
 
 

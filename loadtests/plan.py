@@ -184,9 +184,14 @@ def plan_for(
         production=environment.kind == "cloud", i_own_this=i_own_this, version=version, target=target, journeys=platform.journeys, steps=platform.steps,
         slo=phase.slo, slos={one.number: one.slo for one in (phase, *others)}, limits_ms=_limits(phase, others), variables=given,
         client_addresses=_client_addresses(environment, sent_from), probes=probes,
-        accounts=20 if catalogue.needs_accounts(platform.journeys.values(), platform.steps) else 0,
+        accounts=_accounts(platform, given),
         seed=secrets.randbelow(2**31) if seed is None else seed, long_poll=platform.long_poll,
     )  # fmt: skip
+
+
+def _accounts(platform: Platform, given: Mapping[str, str]) -> int:
+    """How many are made for returning users; none where all of them use the one that was given."""
+    return 20 if catalogue.needs_accounts(platform.journeys.values(), platform.steps) and not {"email", "password"} <= given.keys() else 0
 
 
 def _client_addresses(environment: Environment, sent_from: Sequence[Sequence[str]]) -> int:

@@ -79,6 +79,13 @@ def test_a_purchase_from_sign_in_to_order() -> None:
     assert going.values["sid"] == "s"
 
 
+def test_half_a_character_is_no_request() -> None:
+    """What JSON can say and no request can is replaced when it is kept."""
+    going = visit("sign_in", "add", product=1)
+    assert reply(going, 200, b'{"access_token": "a\\ud800b"}', set_cookie="sid=s")
+    assert going.call(going.steps[1]).headers["Authorization"] == "Bearer a?b"
+
+
 @pytest.mark.parametrize(
     ("name", "status", "content", "headers", "why"),
     [
