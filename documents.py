@@ -90,6 +90,7 @@ class _Reader:
     sources: dict[Location, Source | None] = field(default_factory=dict)
 
     provenance: bool = True
+    verbatim: tuple[str, ...] = ()
 
     def refuse(self, node: yaml.Node, text: str, *, why: str = "", hint: str = "") -> BadInput:
         return BadInput(f"{self.path}:{node.start_mark.line + 1}: {text}", why=why, hint=hint)
@@ -101,9 +102,12 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             return [self.build(child, (*at, index), source) for index, child in enumerate(node.value)]
         value = self.scalar(node, at)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and not self.as_written(at):
             self.sources[at] = source
         return value
+
+    def as_written(self, at: Location) -> bool:
+        return bool(at) and at[0] in self.verbatim
 
     def scalar(self, node: yaml.Node, at: Location) -> Any:
         try:
@@ -113,7 +117,7 @@ class _Reader:
 
     def mapping(self, node: yaml.MappingNode, at: Location, source: Source | None) -> Any:
         children = self.children(node, at)
-        if not self.provenance:
+        if not self.provenance or self.as_written(at):
             return {key: self.build(child, (*at, key), source) for key, child in children.items()}
         own = self.own_source(children, at, source)
         if "value" in children:
@@ -154,8 +158,9 @@ class _Reader:
         return found
 
 
-def parse(text: str, path: Path, *, provenance: bool = True) -> Document:
-    """The document in `text`; `path` is only for messages. Without `provenance`, `source:` is a key like any other.
+def parse(text: str, path: Path, *, provenance: bool = True, verbatim: tuple[str, ...] = ()) -> Document:
+    """The document in `text`; `path` is only for messages. Without `provenance`, and below the first keys of `verbatim`, `source:` is a
+    key like any other.
 
     Raises BadInput for text that is not YAML, is empty, gives a key twice, or uses what these files never need: an alias
     (aliases can hide a bomb), a tag (tags ask for other types), more than 40 levels.
@@ -170,7 +175,7 @@ def parse(text: str, path: Path, *, provenance: bool = True) -> Document:
         raise BadInput(f"{path}:{line}: not valid YAML", why=str(reason)) from error
     if node is None:
         raise BadInput(f"{path}:1: the file is empty")
-    reader = _Reader(path, provenance=provenance)
+    reader = _Reader(path, provenance=provenance, verbatim=verbatim)
     return Document(path, reader.build(node, (), None), reader.lines, reader.sources)
 
 
@@ -188,13 +193,13 @@ def _refuse_tricks(text: str, path: Path) -> None:
             raise BadInput(f"{where}: tags ({tag}) are not read", hint="write the value without it")
 
 
-def read(path: Path, *, provenance: bool = True) -> Document:
+def read(path: Path, *, provenance: bool = True, verbatim: tuple[str, ...] = ()) -> Document:
     """The document in the file at `path`. Raises BadInput when it is missing or malformed."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read", why=str(error)) from error
-    return parse(text, path, provenance=provenance)
+    return parse(text, path, provenance=provenance, verbatim=verbatim)
 
 
 def broken(text: str, *at: str | int) -> PydanticCustomError:

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from random import Random
+from typing import Any
 
 from loadtests import journeys as catalogue
 from loadtests.visits import Step, Visit
 from phases.model import Journey
+from phases.steps import Request
 
 FIRST_ADDRESS = IPv4Address("198.18.0.0")
 PATIENCE_S = 0.5
@@ -23,7 +25,10 @@ FEWEST = 16
 
 @dataclass
 class Audience:
-    """`size` users are kept on the way; `accounts` are (email, password) pairs that exist; this is `part` of `parts` processes."""
+    """`size` users are kept on the way; `accounts` are (email, password) pairs that exist; this is `part` of `parts` processes.
+
+    `own` are the platform's own steps, `site` is scheme and host of what is loaded.
+    """
 
     journeys: Mapping[str, Journey]
     size: int
@@ -36,11 +41,13 @@ class Audience:
     accounts: Sequence[tuple[str, str]] = ()
     on_the_way: int = 0
     born: int = 0
+    own: Mapping[str, Request] = field(default_factory=dict)
+    site: str = ""
 
     def __post_init__(self) -> None:
         self._names = list(self.journeys)
         self._weights = [self.journeys[name].weight for name in self._names]
-        self.steps: dict[str, tuple[Step, ...]] = {name: catalogue.steps(journey) for name, journey in self.journeys.items()}
+        self.steps: dict[str, tuple[Step, ...]] = {name: catalogue.steps(journey, self.own) for name, journey in self.journeys.items()}
         self._returning = {name for name, steps in self.steps.items() if any(step.account for step in steps)}
         self._ready: list[Visit] = []
         self._birth = 1 / catalogue.mean_requests(self.journeys)
@@ -59,7 +66,7 @@ class Audience:
         self.on_the_way += 1
         self.born += 1
         chosen = journey or self.random.choices(self._names, self._weights)[0]
-        return Visit(chosen, self.steps[chosen], self.random, self._values(chosen), self._address())
+        return Visit(chosen, self.steps[chosen], self.random, self._values(chosen), self._address(), site=self.site)
 
     def back(self, visit: Visit, *, content: bool) -> None:
         """An answer came: who got what was expected and has steps left goes on, others leave."""
@@ -68,15 +75,19 @@ class Audience:
         else:
             self.on_the_way -= 1
 
-    def _values(self, journey: str) -> dict[str, str]:
+    def _values(self, journey: str) -> dict[str, Any]:
+        """What was given goes before what everybody has."""
+        known = self.newcomer()
         if journey in self._returning and self.accounts:
-            email, password = self.random.choice(self.accounts)
-            return {**self.variables, "email": email, "password": password}
-        return {**self.variables, **self.newcomer()}
+            known["email"], known["password"] = self.random.choice(self.accounts)
+        return {**known, **self.variables}
 
-    def newcomer(self) -> dict[str, str]:
-        """An address and a password that nobody has yet; the domain is reserved, so no mail can leave."""
-        return {"email": f"load-{self.run}-{self.part}-{self.born}@example.invalid", "password": f"load-{self.run}"}
+    def newcomer(self) -> dict[str, Any]:
+        """An address and a password that nobody has yet, and a number; the domain is reserved, so no mail can leave."""
+        return {
+            "email": f"load-{self.run}-{self.part}-{self.born}@example.invalid", "password": f"load-{self.run}", "run": self.run,
+            "user": self.born * self.parts + self.part,
+        }  # fmt: skip
 
     def _address(self) -> str:
         return str(FIRST_ADDRESS + (self.born * self.parts + self.part) % self.addresses) if self.addresses else ""

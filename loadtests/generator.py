@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Session:
         self.orders: gevent.queue.Queue[Probe | None] = gevent.queue.Queue()
         self.audience = Audience(
             plan.journeys, size_for(0), random.Random(plan.seed), plan.run, plan.part, plan.parts, self.plan.client_addresses, plan.variables,  # noqa: S311 - a mix of journeys is no secret
-            accounts,
+            accounts, own=plan.steps, site=plan.target.url,
         )  # fmt: skip
         pin(plan.target)
         self.wire = client(plan)
@@ -148,11 +149,7 @@ class Session:
 
     def play(self, probe: Probe, tell: Callable[[progress.Second], None]) -> Measured:
         """Send the probe's load from this process."""
-        before = self.audience
-        self.audience = Audience(
-            before.journeys, size_for(probe.rate_per_s), before.random, before.run, before.part, before.parts, before.addresses, before.variables,
-            before.accounts, born=before.born,
-        )  # fmt: skip
+        self.audience = replace(self.audience, size=size_for(probe.rate_per_s), on_the_way=0)
         self.load = Load(self.plan, self.wire, self.audience, probe, tell)
         try:
             return self.load.run()

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from errors import BadInput
+from loadtests.own_steps import DRAWN, PER_USER, own_steps
+from loadtests.own_steps import step as own_step
 from loadtests.visits import Step, Visit
 from phases.model import Journey
+from phases.steps import WAY, Request
 
-LITERAL = re.compile(r"^(GET|HEAD) (/(?!/)\S*)$")
+LITERAL = re.compile(r"^(GET|HEAD) (\S+)$")
 OK = frozenset({200})
 MADE = frozenset({200, 201})
 # An administrator who was not the first to confirm a booking is told so; that is the platform working.
 DONE_OR_TAKEN = frozenset({200, 409})
 ANY_GOOD = frozenset(range(200, 400))
+Own = Mapping[str, Request] | None
 
 
 def _registration(visit: Visit) -> dict[str, Any]:
@@ -134,44 +139,76 @@ CATALOGUE: Mapping[str, Step] = {
 }
 
 
-def step(name: str) -> Step:
-    """The step called `name`, or the one that `GET /path` spells out. Raises BadInput that lists the known ones."""
+def step(name: str, own: Own = None) -> Step:
+    """The step called `name`, or the one that `GET /path` spells out; the platform's `own` goes before a known one of that name.
+
+    Raises BadInput that lists the known ones.
+    """
     literal = LITERAL.match(name)
-    if literal:
-        return Step(name, literal[1], literal[2].replace("{", "{{").replace("}", "}}"), ANY_GOOD)
-    if name not in CATALOGUE:
-        close = difflib.get_close_matches(name, CATALOGUE, n=1)
-        guess = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(CATALOGUE))}"
+    if literal and WAY.match(literal[2]):
+        request = Request.model_validate({literal[1].lower(): literal[2]})
+        return replace(own_step(name, request, name), expects=ANY_GOOD, stays=True)
+    known = {**CATALOGUE, **own_steps(own or {})}
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        guess = (
+            f"did you mean {close[0]}?"
+            if close
+            else f"known: {', '.join(sorted(own or {}) + sorted(CATALOGUE.keys() - (own or {}).keys()))}"
+        )
         raise BadInput(f"journeys know no step {name!r}", why=guess, hint="name a known step, or write it out: GET /path")
-    return CATALOGUE[name]
+    return known[name]
 
 
-def steps(journey: Journey) -> tuple[Step, ...]:
-    return tuple(step(name) for name in journey.steps)
+def steps(journey: Journey, own: Own = None) -> tuple[Step, ...]:
+    return tuple(step(name, own) for name in journey.steps)
 
 
-def missing_variables(journeys: Iterable[Journey], variables: Mapping[str, str]) -> list[str]:
+def unknown(journeys: Mapping[str, Journey], own: Own = None) -> list[str]:
+    """A sentence for each name of a step that there is not."""
+    found = []
+    for name, journey in journeys.items():
+        for wanted in dict.fromkeys(journey.steps):
+            try:
+                step(wanted, own)
+            except BadInput as error:
+                found.append(f"{name}: there is no step {wanted!r}: {error.why}")
+    return found
+
+
+def missing_variables(journeys: Iterable[Journey], variables: Mapping[str, str], own: Own = None) -> list[str]:
     """Names of values that steps need from outside and nobody gave."""
-    wanted = {name for journey in journeys for one in steps(journey) for name in one.variables}
+    wanted = {name for journey in journeys for one in steps(journey, own) for name in one.variables}
     return sorted(wanted - variables.keys())
 
 
-def never_found(journeys: Mapping[str, Journey], variables: Mapping[str, str]) -> list[str]:
+def never_found(journeys: Mapping[str, Journey], variables: Mapping[str, str], own: Own = None) -> list[str]:
     """A sentence for each step that is made of something which nobody gave and no step before it finds."""
     found = []
+    ours = own_steps(own or {}).values()
     for name, journey in journeys.items():
-        known = set(variables)
-        for one in steps(journey):
+        known = {*variables, *PER_USER, *DRAWN}
+        for one in steps(journey, own):
             for lacking in sorted(set(one.wants) - known):
-                givers = [other.name for other in CATALOGUE.values() if lacking in other.gives]
-                found.append(f"{name}: {one.name} needs {lacking}, which {' or '.join(givers)} finds; none of them comes before it")
+                givers = [other.name for other in ours if lacking in other.gives] or [
+                    other.name for other in CATALOGUE.values() if lacking in other.gives
+                ]
+                found.append(f"{name}: {one.name} needs {lacking}, {_whence(lacking, givers, known)}")
             known.update(one.gives)
     return found
 
 
-def needs_accounts(journeys: Iterable[Journey]) -> bool:
+def _whence(lacking: str, givers: Sequence[str], known: Iterable[str]) -> str:
+    """Why a value is not there, and how it could be."""
+    if givers:
+        return f"which {' or '.join(givers)} finds; {'it does not come' if len(givers) == 1 else 'none of them comes'} before it"
+    close = difflib.get_close_matches(lacking, list(known), n=1)
+    return f"which no step finds{f' (did you mean {close[0]}?)' if close else ''}: keep it in a step before, or --set {lacking}=VALUE"
+
+
+def needs_accounts(journeys: Iterable[Journey], own: Own = None) -> bool:
     """Whether a journey starts with an account that has to exist before."""
-    return any(one.account for journey in journeys for one in steps(journey))
+    return any(one.account for journey in journeys for one in steps(journey, own))
 
 
 def mean_requests(journeys: Mapping[str, Journey]) -> float:

@@ -17,7 +17,7 @@ from loadtests.alarm import Alarm
 from loadtests.audience import Audience
 from loadtests.plan import Plan, Probe
 from loadtests.progress import Second
-from loadtests.recorder import UNANSWERED, UNEXPECTED, Costs, Recorder
+from loadtests.recorder import UNANSWERED, Costs, Recorder, outcome_of
 from loadtests.result import Measured, Stopped
 from loadtests.visits import Step, Visit
 from loadtests.wire import Wire
@@ -41,7 +41,7 @@ class Load:
     def __init__(self, plan: Plan, wire: Wire, audience: Audience, probe: Probe, say: Callable[[Second], None]) -> None:
         self.plan, self.wire, self.audience, self.probe, self.say = plan, wire, audience, probe, say
         self.endpoints = _endpoints(audience)
-        self.index = {step.name: at for at, step in enumerate(self.endpoints)}
+        self.index = {step.shown: at for at, step in enumerate(self.endpoints)}
         self.recorder = Recorder(probe, self.endpoints, plan.limits_ms)
         self.flying: dict[int, tuple[gevent.Greenlet, int, float, float]] = {}
         self.stopped: Stopped = ""
@@ -129,12 +129,12 @@ class Load:
         if step is None:
             self.audience.back(visit, content=False)
             return False
-        at = self.index[step.name]
+        at = self.index[step.shown]
         self.flying[id(visit)] = (gevent.getcurrent(), at, due, started)
         answer = self.wire.send(visit.call(step))
         ended = self.now()
-        good = visit.answered(step, answer.outcome, answer.body)
-        outcome = answer.outcome + UNEXPECTED if not good and answer.outcome in step.expects else answer.outcome
+        good = visit.answered(step, answer.outcome, answer.body, answer.header)
+        outcome = outcome_of(visit, step, answer.outcome, good=good)
         self.flying.pop(id(visit), None)
         self.recorder.add(at, due, started, ended, outcome, good=good)
         if self.probe.kind == "open":
@@ -191,7 +191,7 @@ def _endpoints(audience: Audience) -> list[Step]:
     found: dict[str, Step] = {}
     for steps in audience.steps.values():
         for step in steps:
-            found.setdefault(step.name, step)
+            found.setdefault(step.shown, step)
     return list(found.values())
 
 

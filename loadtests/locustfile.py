@@ -10,6 +10,7 @@ import os
 import random
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from loadtests import journeys as catalogue
 from loadtests import plan as plans
 from loadtests.audience import Audience
 from loadtests.visits import Step, Visit
-from loadtests.wire import context_factory, pin
+from loadtests.wire import context_factory, header, pin
 from phases.load import load
 from phases.model import Journey
+from phases.steps import Request
 
 
 def given() -> plans.Plan | None:
@@ -34,8 +36,12 @@ def given() -> plans.Plan | None:
 PLAN = given()
 
 
-def journeys() -> Mapping[str, Journey]:
-    return PLAN.journeys if PLAN else load(os.environ.get("CMCTL_PLATFORM", "codementee")).platform.journeys
+def played() -> tuple[Mapping[str, Journey], Mapping[str, Request]]:
+    """Journeys, and the steps of the platform's own."""
+    if PLAN:
+        return PLAN.journeys, PLAN.steps
+    platform = load(os.environ.get("CMCTL_PLATFORM", "codementee")).platform
+    return platform.journeys, platform.steps
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
@@ -57,14 +63,18 @@ class Visitor(FastHttpUser):
 
     def on_start(self) -> None:
         """Make the account with which journeys of returning users begin."""
-        self.mix = journeys()
+        self.mix, own = played()
+        # Each visit has cookies of its own; Locust's would go on to the next.
+        self.client.client.cookiejar = None
         self.audience = Audience(
             self.mix, size=1, random=random.Random(), run=secrets.token_hex(4),  # noqa: S311 - a mix of journeys is no secret
             addresses=PLAN.client_addresses if PLAN else plans.ADDRESS_POOL, variables=PLAN.variables if PLAN else plans.STAND_IN_ADMIN,
-            born=secrets.randbelow(plans.ADDRESS_POOL),
+            born=secrets.randbelow(plans.ADDRESS_POOL), own=own, site=self.host or "",
         )  # fmt: skip
         visit = self.audience.arrive()
-        if catalogue.needs_accounts(self.mix.values()) and self.play(visit, catalogue.step("register")):
+        if (PLAN.accounts if PLAN else catalogue.needs_accounts(self.mix.values(), own)) and self.play(
+            visit, catalogue.CATALOGUE["register"]
+        ):
             self.audience.accounts = [(visit.values["email"], visit.values["password"])]
 
     @task
@@ -78,12 +88,18 @@ class Visitor(FastHttpUser):
         """One request; whether its answer was what the step expects."""
         call = visit.call(step)
         sent: Any = self.client.request(
-            call.method, call.path, name=step.name, data=call.body.decode(), headers=dict(call.headers), catch_response=True
+            call.method,
+            call.path,
+            name=step.shown,
+            data=call.body.decode(),
+            headers=dict(call.headers),
+            catch_response=True,
+            allow_redirects=False,
         )
         with sent as answer:
-            good = visit.answered(step, answer.status_code, lambda: bytes(answer.content or b""))
+            good = visit.answered(step, answer.status_code, lambda: bytes(answer.content or b""), partial(header, answer.headers))
             if good:
                 answer.success()
             else:
-                answer.failure(f"{step.name} answered {answer.status_code}")
+                answer.failure(f"{step.name} answered {answer.status_code}{f': {visit.why}' if visit.why else ''}")
         return good

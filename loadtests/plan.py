@@ -14,6 +14,7 @@ from environments.model import Environment
 from errors import BadInput
 from loadtests import journeys as catalogue
 from phases.model import Journey, LongPoll, Phase, Platform, Slo
+from phases.steps import Request
 
 SCHEMA = "cmctl/load-plan/1"
 # RFC 2544 sets 198.18.0.0/15 apart for load tests: 131,072 addresses that belong to nobody.
@@ -94,6 +95,7 @@ class Plan(Fixed):
     version: str = ""
     target: Target
     journeys: dict[str, Journey]
+    steps: dict[str, Request] = {}
     slo: Slo
     slos: dict[int, Slo] = {}
     limits_ms: Annotated[tuple[float, ...], Field(min_length=1)]
@@ -160,24 +162,36 @@ def plan_for(
     given = {**({} if environment.kind == "cloud" else STAND_IN_ADMIN), **(variables or {})}
     if not platform.journeys:
         raise BadInput(f"{platform.name} names no journeys", hint="add journeys: to its platform.yaml")
-    lacking = catalogue.missing_variables(platform.journeys.values(), given)
+    unknown = catalogue.unknown(platform.journeys, platform.steps)
+    if unknown:
+        raise BadInput(
+            "journeys name steps that there are not",
+            why="\n".join(unknown),
+            hint="name one of steps: or a known one, or write it out: GET /path",
+        )
+    lacking = catalogue.missing_variables(platform.journeys.values(), given, platform.steps)
     if lacking:
         raise BadInput(
             f"the journeys need {', '.join(lacking)}", hint="give each as --set name=value, or take the journey out of platform.yaml"
         )
-    never = catalogue.never_found(platform.journeys, given)
+    never = catalogue.never_found(platform.journeys, given, platform.steps)
     if never:
         raise BadInput(
             "journeys have steps that cannot be played", why="\n".join(never), hint="put that step before it, or --set name=value"
         )
     return Plan(
         run=secrets.token_hex(4), platform=platform.name, phase=phase.number, environment=environment.name,
-        production=environment.kind == "cloud", i_own_this=i_own_this, version=version, target=target, journeys=platform.journeys,
+        production=environment.kind == "cloud", i_own_this=i_own_this, version=version, target=target, journeys=platform.journeys, steps=platform.steps,
         slo=phase.slo, slos={one.number: one.slo for one in (phase, *others)}, limits_ms=_limits(phase, others), variables=given,
         client_addresses=_client_addresses(environment, sent_from), probes=probes,
-        accounts=20 if catalogue.needs_accounts(platform.journeys.values()) else 0,
+        accounts=_accounts(platform, given),
         seed=secrets.randbelow(2**31) if seed is None else seed, long_poll=platform.long_poll,
     )  # fmt: skip
+
+
+def _accounts(platform: Platform, given: Mapping[str, str]) -> int:
+    """How many are made for returning users; none where all of them use the one that was given."""
+    return 20 if catalogue.needs_accounts(platform.journeys.values(), platform.steps) and not {"email", "password"} <= given.keys() else 0
 
 
 def _client_addresses(environment: Environment, sent_from: Sequence[Sequence[str]]) -> int:

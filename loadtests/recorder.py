@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from loadtests import histogram
 from loadtests.plan import Probe
 from loadtests.result import Block, Endpoint, Generator, Latency, Measured, Stopped
-from loadtests.visits import Step
+from loadtests.visits import Step, Visit
 
 # Outcomes that are no HTTP status.
-CLOSED, REFUSED, TIMEOUT, TLS, NETWORK, UNANSWERED = -1, -2, -3, -4, -5, -6
+CLOSED, REFUSED, TIMEOUT, TLS, NETWORK, UNANSWERED, LARGE = -1, -2, -3, -4, -5, -6, -7
 WORDS = {
     CLOSED: "connection closed",
     REFUSED: "connection refused",
@@ -23,9 +23,12 @@ WORDS = {
     TLS: "tls",
     NETWORK: "network",
     UNANSWERED: "unanswered",
+    LARGE: "more than 32 MB",
 }
 # Added to a status that was expected with a content that was not.
 UNEXPECTED = 10_000
+# Added to a redirect that was expected, but not to another host.
+ELSEWHERE = 20_000
 LIMITED = 429
 BIN_S = 0.1
 FEWEST_BINS = 30
@@ -93,7 +96,7 @@ class Recorder:
         for index in np.unique(rows.where).tolist():
             step, mine = self.endpoints[index], rows.only(rows.where == index)
             yield Endpoint(
-                name=step.name, method=step.method, path=step.path, requests=len(mine), failed=mine.failed(),
+                name=step.shown, method=step.method, path=step.path, requests=len(mine), failed=mine.failed(),
                 late=mine.late(self.limits_ms), statuses=mine.statuses(), latency=mine.latency(),
             )  # fmt: skip
 
@@ -161,8 +164,17 @@ class Rows:
         return latency((counted.took if from_due else counted.took - counted.lag) * 1e6)
 
 
+def outcome_of(visit: Visit, step: Step, status: int, *, good: bool) -> int:
+    """The status, and where that was expected but the answer was not good, what was wrong with it."""
+    if good or status not in step.expects:
+        return status
+    return status + (ELSEWHERE if visit.left else UNEXPECTED)
+
+
 def word(outcome: int) -> str:
     """How an outcome is called: `200`, `timeout`, `200 with unexpected content`."""
+    if outcome >= ELSEWHERE:
+        return f"{outcome - ELSEWHERE} to another host"
     if outcome >= UNEXPECTED:
         return f"{outcome - UNEXPECTED} with unexpected content"
     return WORDS.get(outcome, str(outcome))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -25,20 +25,36 @@ from loadtests.visits import Call
 
 CONNECT_S = 5.0
 GZIP = b"\x1f\x8b"
+# As much of an answer as is read, and as much as it may be once it is unpacked: some hundred are on the way at a time.
+MOST_BYTES, PIECE = 32_000_000, 65_536
 
 
 class Answer(NamedTuple):
-    """`outcome` is an HTTP status or one of the recorder's words for none. `body` unpacks the content; what cannot be unpacked is none."""
+    """`outcome` is an HTTP status or one of the recorder's words for none. `body` unpacks the content; what cannot be unpacked, or not
+    within MOST_BYTES, is none. `header` gives the values of a header.
+    """
 
     outcome: int
     raw: bytes = b""
+    heads: Mapping[str, Any] = {}
 
     def body(self) -> bytes:
         if not self.raw.startswith(GZIP):
             return self.raw
         with suppress(zlib.error):
-            return zlib.decompress(self.raw, 16 + zlib.MAX_WBITS)
+            unpacked = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            content = unpacked.decompress(self.raw, MOST_BYTES)
+            return content if unpacked.eof else b""
         return b""
+
+    def header(self, name: str) -> Sequence[str]:
+        return header(self.heads, name)
+
+
+def header(heads: Mapping[str, Any] | None, name: str) -> Sequence[str]:
+    """The values of a header, none for one that is not there: the client gives text for one, a list for several."""
+    found = heads.get(name) if heads else None
+    return found if isinstance(found, list) else () if found is None else (found,)
 
 
 class Wire:
@@ -58,11 +74,26 @@ class Wire:
     def send(self, call: Call) -> Answer:
         try:
             response = self._client.request(call.method, call.path, body=call.body, headers=call.headers)
-            return Answer(response.get_code(), bytes(response.read()))
+            content = _content(response)
+            return Answer(recorder.LARGE) if content is None else Answer(response.get_code(), content, response.info())
         except OSError as error:
             return Answer(_outcome(error))
         except (HTTPConnectionClosed, HTTPParseError):
             return Answer(recorder.CLOSED)
+
+
+def _content(response: Any) -> bytes | None:
+    """What was answered; None, and the connection is closed, where it is more than MOST_BYTES."""
+    if response.message_complete:
+        return bytes(response.read())
+    pieces, read = [], 0
+    while piece := response.read(PIECE):
+        read += len(piece)
+        if read > MOST_BYTES:
+            response.release()
+            return None
+        pieces.append(bytes(piece))
+    return b"".join(pieces)
 
 
 def _outcome(error: OSError) -> int:

@@ -12,6 +12,8 @@ from phases.model import Phase, Platform
 
 ROOT = Path(__file__).parent
 VARIABLE = "CMCTL_PLATFORMS"
+# Requests as another program gets them: its own `value` and `source` are no provenance.
+VERBATIM = ("steps",)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def load(name: str, root: Path | None = None) -> Loaded:
             hint="cmctl phases --platform codementee",
         )
     folder = folders[name]
-    head = read(folder / "platform.yaml")
+    head = read(folder / "platform.yaml", verbatim=VERBATIM)
     platform = fit(head, Platform)
     if platform.name != name:
         raise BadInput(f"{head.path}:{head.line(('name',))}: name {platform.name!r} does not fit the folder's name {name!r}")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from documents import broken, did_you_mean
 from phases.kubernetes import Kubernetes, Pods, Scaling
+from phases.steps import Request, StepName
 
 __all__ = ["Kubernetes", "Pods", "Scaling"]
 
@@ -109,7 +110,7 @@ class Job(Facts):
 
 
 class Journey(Facts):
-    """What a user does, as a load test plays it. Weights are shares of arrivals; steps are names the locustfile knows."""
+    """What a user does, as a load test plays it. Weights are shares of arrivals; steps are the platform's, known ones, or `GET /path`."""
 
     weight: Positive
     steps: Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -157,6 +158,7 @@ class Platform(Facts):
     indexes: tuple[Index, ...]
     jobs: tuple[Job, ...] = ()
     journeys: dict[Slug, Journey] = {}
+    steps: dict[StepName, Request] = {}
     probes: tuple[UrlPath, ...]
     long_poll: LongPoll | None = None
 

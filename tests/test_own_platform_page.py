@@ -13,6 +13,7 @@ from costs.estimate import estimate
 from environments.load import load as environment
 from layout.checks import check
 from layout.place import place
+from loadtests import journeys
 from phases.load import Loaded, load
 
 PAGE = (Path(__file__).parents[1] / "docs" / "using-your-own-platform.md").read_text(encoding="utf-8")
@@ -53,6 +54,13 @@ def test_its_bill_is_read(written: Loaded) -> None:
     """The page's bill names everything that the page's phase makes one buy."""
     one = estimate(written, 1, books.load("seed"))
     assert (str(one.total), one.unknown) == ("$155", ())
+
+
+def test_its_journeys_can_be_played(written: Loaded) -> None:
+    """Each step of the page's journeys is there, and each value comes from a user, or from a step before."""
+    assert set(written.platform.steps) <= {name for journey in written.platform.journeys.values() for name in journey.steps}
+    assert journeys.unknown(written.platform.journeys, written.platform.steps) == []
+    assert journeys.never_found(written.platform.journeys, {}, written.platform.steps) == []
 
 
 def test_its_commands_answer(written: Loaded, private_home: Path, capsys: pytest.CaptureFixture[str]) -> None:

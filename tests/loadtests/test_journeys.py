@@ -195,6 +195,7 @@ def test_steps_find_what_they_say(name: str) -> None:
 
 
 def test_a_path_with_two_slashes_is_no_step() -> None:
-    """`//host` would be another host's: it is refused as a step."""
-    with pytest.raises(BadInput, match="GET //evil"):
-        journeys.step("GET //evil")
+    """`//host` would be another host's: it is refused as a step; so is what no request line can carry."""
+    for wrong in ("GET //evil", "GET https://evil", "GET /a#b", "GET /a\x7f", "GET {a}{b}", "GET a"):
+        with pytest.raises(BadInput, match="journeys know no step"):
+            journeys.step(wrong)

@@ -16,6 +16,7 @@ from loadtests import plan as plans
 from loadtests.plan import Plan, Probe, plan_for
 from phases.load import load
 from phases.model import Journey
+from phases.steps import Request
 
 CODEMENTEE = load("codementee")
 LOCAL = load_environment("local")
@@ -100,6 +101,26 @@ def test_a_stand_in_account_is_never_tried_on_production() -> None:
     """Production's own accounts have to be given."""
     with pytest.raises(BadInput, match="admin_email, admin_password"):
         made(cloud(), i_own_this=True)
+
+
+def test_an_account_that_was_given_is_the_one_that_is_used() -> None:
+    """With an e-mail address and a password of one's own no accounts are made; with one of them alone they are."""
+    assert made(variables={"email": "me@example.org", "password": "mine"}).accounts == 0
+    assert made(variables={"email": "me@example.org"}).accounts == 20
+
+
+def test_a_plan_brings_the_platforms_own_steps() -> None:
+    """Own steps go to the generator as they stand in the file, and a name that nothing gives or a step that there is not is refused before."""
+    own = {"ask": Request.model_validate({"post": "/ask", "json": {"a": ["{question}"]}, "expect": 201})}
+    shop = CODEMENTEE.platform.model_copy(update={"steps": own, "journeys": {"j": Journey(weight=1, steps=("ask",), think_s=(0, 0))}})
+    plan = plan_for(shop, CODEMENTEE.phase(2), LOCAL, (PROBE,), variables={"question": "why"})
+    assert plans.parse(plan.model_dump_json()).steps == own
+    with pytest.raises(BadInput, match="cannot be played") as caught:
+        plan_for(shop, CODEMENTEE.phase(2), LOCAL, (PROBE,))
+    assert "--set question=VALUE" in caught.value.why
+    with pytest.raises(BadInput, match="steps that there are not") as caught:
+        plan_for(shop.model_copy(update={"steps": {}}), CODEMENTEE.phase(2), LOCAL, (PROBE,))
+    assert "j: there is no step 'ask'" in caught.value.why
 
 
 def test_a_platform_without_journeys_cannot_be_loaded() -> None:
