@@ -179,8 +179,8 @@ class Concluded(Value):
         return {"exit_code": self.exit_code, **self.model_dump(mode="json")}
 
 
-class Result(Value):
-    """A finished load test."""
+class Subject(Value):
+    """Which test of what: `run` names it, `when` is ISO 8601 in UTC, `slo` is the phase's."""
 
     run: str
     when: str
@@ -192,6 +192,11 @@ class Result(Value):
     version: str
     machine: Machine
     slo: Slo
+
+
+class Result(Subject):
+    """A finished load test."""
+
     measured: Measured | None
     judgement: Judgement
     interrupted: bool = False
@@ -296,19 +301,9 @@ class Binding(Value):
     uses: dict[str, float]
 
 
-class CapacityResult(Concluded):
+class CapacityResult(Concluded, Subject):
     """A finished search. `capacities` are by phase, the plan's own first; empty when there is no answer."""
 
-    run: str
-    when: str
-    profile: str
-    platform: str
-    phase: int
-    environment: str
-    target: str
-    version: str
-    machine: Machine
-    slo: Slo
     capacities: tuple[PhaseCapacity, ...]
     users_p10_p50_p90: tuple[int, int, int] | None
     response_ms: float | None
