@@ -106,6 +106,7 @@ def loadtest(
     searched = kind in {"", "--quick"} and rate is None
     _none_in_vain({
         "--users": users is not None and not searched, "--growth": bool(growth) and users is None,
+        "--prometheus": str(context.get_parameter_source("prometheus")).endswith("COMMANDLINE") and not searched and kind != "--soak",
         "--allow-overload": allow_overload and not searched and kind != "--spike", "--bind": bool(bind) and not workers,
     })  # fmt: skip
     senders = load_plan.senders(processes, workers, bind, on or [])
@@ -157,7 +158,7 @@ def _one_of(kinds: list[str], rate: float | None, seconds: float | None) -> str:
 
 # What has to be there for an option to say something.
 GOES_WITH = {
-    "--users": "a search", "--growth": "--users", "--allow-overload": "a search or --spike; other load tests send what they are told", "--bind": "--workers",
+    "--users": "a search", "--prometheus": "a search or --soak", "--growth": "--users", "--allow-overload": "a search or --spike; other load tests send what they are told", "--bind": "--workers",
 }  # fmt: skip
 
 

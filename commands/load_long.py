@@ -9,7 +9,7 @@ from commands import load_files, load_live, load_plan, load_probe, load_view, lo
 from costs import capacity
 from environments.home import home
 from errors import BadInput
-from loadtests import compare, run, soak, spike
+from loadtests import compare, findings, run, soak, spike
 from loadtests.result import Verdict
 
 # Shares of the load that was measured to hold: usual load leaves room, a burst goes beyond.
@@ -36,7 +36,7 @@ def soaked(asked: load_plan.Asked, rate: float | None, seconds: float | None, re
     plan, watch = load_plan.probes_plan(asked), load_watch.watching(asked)
     title = load_live.heading(plan, f"soak at {rate:.0f} requests/s")
     with load_plan.sent(asked, plan) as crewed, load_live.shown(title, whole + length.warmup_s + 15, plan.slo.p95_ms) as on_progress:
-        found = run.soaked(crewed, length, rate, on_progress, watch)
+        found = run.soaked(crewed, length, rate, on_progress, watch).model_copy(update={"watched": watch.told()})
     if as_json:
         ui.emit(soak.SCHEMA, found.document())
     else:
@@ -48,7 +48,7 @@ def soaked(asked: load_plan.Asked, rate: float | None, seconds: float | None, re
         _say(
             found.verdict,
             f"soak of phase {asked.phase} in {asked.environment}, {ui.took(found.seconds)} at {rate:.0f} requests/s",
-            found.reasons,
+            [*found.reasons, *filter(None, [findings.unseen(found.watched)])],
         )
     _write(folder, soak.SCHEMA, found)
     return found.exit_code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from commands import cost_live, load_plan
@@ -157,8 +157,8 @@ class OnHosts:
         return shares
 
     def _named(self, host: str, figures: Figures) -> dict[str, Look]:
-        """Hosts of a lab have this machine's cores and memory, all of them."""
-        own = {"this machine" if self._one_machine else f"host {host}": figures.host}
+        """Hosts of a lab have this machine's cores, all of them, and its memory, which is others' too."""
+        own = {"this machine": replace(figures.host, limit_bytes=0.0)} if self._one_machine else {f"host {host}": figures.host}
         ours = {name.removeprefix(self._prefix): look for name, look in figures.containers.items() if name.startswith(self._prefix)}
         return {**own, **{f"{name} on {host}": look for name, look in ours.items()}}
 

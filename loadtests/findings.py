@@ -30,19 +30,23 @@ def binds(result: CapacityResult) -> str:
 
 
 def _resource(binding: Binding, watched: Watched | None) -> str:
-    missing = f" Not everything was seen: {watched.why}." if watched and watched.why else ""
+    missing = unseen(watched)
     if not binding.uses:
         seen = watched is not None and bool(watched.by)
-        return "What was in use near the limit is not known." + missing if seen else f"Nothing was watched{_reason(watched)}."
+        return f"What was in use near the limit is not known. {missing}".rstrip() if seen else missing or "Nothing was watched."
     by = f", according to {watched.by}" if watched and watched.by else ""
     if binding.resource:
-        return f"{binding.resource} is used up ({binding.uses[binding.resource]:.0%} in use{by}).{missing}"
+        return f"{binding.resource} is used up ({binding.uses[binding.resource]:.0%} in use{by}). {missing}".rstrip()
     most = max(binding.uses, key=lambda name: binding.uses[name])
-    return f"No resource that was watched is used up: of {most}, the most used, {1 - binding.uses[most]:.0%} are free{by}.{missing}"
+    free = f"of {most}, the most used, {1 - binding.uses[most]:.0%} are free{by}"
+    return f"No resource that was watched is used up: {free}. {missing}".rstrip()
 
 
-def _reason(watched: Watched | None) -> str:
-    return f": {watched.why}" if watched and watched.why else ""
+def unseen(watched: Watched | None) -> str:
+    """What is not known of resources in use, and why; empty where everybody who was asked knew."""
+    if watched is None or not watched.why:
+        return ""
+    return f"{'Not everything was seen' if watched.by else 'Nothing was watched'}: {watched.why}."
 
 
 def peak(result: CapacityResult) -> str:

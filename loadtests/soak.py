@@ -10,7 +10,7 @@ from scipy import stats
 
 from loadtests import merge, verdict
 from loadtests.plan import Probe
-from loadtests.result import Concluded, Judgement, Machine, Measured, Value, Verdict
+from loadtests.result import Concluded, Judgement, Machine, Measured, Value, Verdict, Watched
 from phases.model import Slo
 
 SCHEMA = "cmctl/loadtest-soak/1"
@@ -20,6 +20,8 @@ FEWEST_WINDOWS = 6
 # A share of memory that grows by less is a cache that fills.
 FEWEST_GROWTH = 0.02
 MEMORY = "memory of "
+# Whatever runs on a host fills it: only what belongs to the platform can be told to leak.
+HOSTS_MEMORY = "memory of host "
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Soaked(Concluded):
     seconds: float
     requests: int
     failed: int
+    watched: Watched | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def says(trend: Trend) -> str:
 def _trends(p95s: Sequence[float | None], shares: Sequence[Mapping[str, float]], seconds: Sequence[float]) -> list[Trend]:
     hours = [sum(seconds[: at + 1]) / 3600 for at in range(len(seconds))]
     found = [trend for trend in [_slope("p95", hours, p95s)] if trend]
-    for name in sorted({name for one in shares for name in one if name.startswith(MEMORY)}):
+    for name in sorted({name for one in shares for name in one if name.startswith(MEMORY) and not name.startswith(HOSTS_MEMORY)}):
         grown = _slope(name, hours, [one.get(name) for one in shares])
         if grown:
             found.append(grown)

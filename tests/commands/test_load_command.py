@@ -13,10 +13,10 @@ from ipaddress import IPv4Network
 import pytest
 
 import cli
-from commands import load_live, load_plan, load_search, load_view
+from commands import load_live, load_plan, load_search, load_view, load_watch
 from environments.load import load as load_environment
 from errors import BadInput, Unreachable
-from loadtests import run, spike, verdict
+from loadtests import run, soak, spike, verdict
 from loadtests.plan import Plan, Probe
 from loadtests.progress import Checking, Prepared, Progress, Second, Started
 from loadtests.result import CapacityResult, Machine, Measured, Result, Verdict
@@ -230,6 +230,7 @@ def test_progress_is_told_in_lines(event: Progress, says: str, capsys: pytest.Ca
     [
         (["--rate", "5", "--users", "100"], "--users"), (["--smoke", "--users", "100"], "--users"), (["--smoke", "--allow-overload"], "--allow-overload"),
         (["--soak", "--rate", "5", "--allow-overload"], "--allow-overload"), (["--quick", "--growth", "5"], "--growth"),
+        (["--smoke", "--prometheus", "http://127.0.0.1:9090"], "--prometheus"), (["--rate", "5", "--prometheus", "http://127.0.0.1:9090"], "--prometheus"),
         (["--smoke", "--bind", "10.0.0.5:5557"], "--bind"), (["--quick", "trend"], "--quick in front of trend"), (["--json", "schema"], "--json in front of schema"),
     ],
 )  # fmt: skip
@@ -264,6 +265,22 @@ def test_the_help_says_how_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
     """`loadtest --help` has the exit codes."""
     cli.main(["loadtest", "--help"])
     assert "3: the SLO is missed" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_soak_says_who_watched(monkeypatch: pytest.MonkeyPatch, private_home: object, capsys: pytest.CaptureFixture[str]) -> None:
+    """A soak whose memory nobody watched cannot have seen a leak: its text and its document say so, and why."""
+
+    def soaked(plan: Plan, length: soak.Length, rate: float, *_: object) -> soak.Soaked:
+        return soak.conclude(soak.Played([], interrupted=True), plan.slo, soak.Around(plan.run, "", "", "", MACHINE, rate), {})
+
+    monkeypatch.setattr(run, "soaked", soaked)
+    monkeypatch.setattr(load_watch, "watching", lambda _: load_watch.Watching(why=["environment local names no Prometheus"]))
+    assert cli.main(["loadtest", "--soak", "--phase", "2", "--rate", "5"]) == 130
+    assert "Nothing was watched: environment local names no Prometheus; name its Prometheus: --prometheus URL" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert cli.main(["loadtest", "--soak", "--phase", "2", "--rate", "5", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out)["watched"]["by"] == ""
 
 
 @pytest.mark.parametrize("rate", ["60", "600"])
