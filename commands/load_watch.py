@@ -22,7 +22,7 @@ from stacks.deployment import Facts, Wish, facts, targets
 Shares = Mapping[str, float]
 ASK_S = 3.0
 # All questions about all probes together; an hour's soak asks some 700, each a few milliseconds.
-RECALL_S = 30.0
+RECALL_S = 15.0
 HINT = "name its Prometheus: --prometheus URL, or prometheus_url in the environment's file"
 
 
@@ -102,10 +102,7 @@ class Memory:
         with Gateway(self._url, ASK_S) as gateway:
             ahead, scrape_s = _ahead_s(gateway), _scrape_s(gateway)
             for window in windows:
-                if time.monotonic() > until:
-                    tell(f"{self.place} is slow: it was asked about some probes only")
-                    return
-                ask = partial(_rows, gateway, window.ended + ahead, tell)
+                ask = partial(_rows, gateway, window.ended + ahead, until, tell)
                 try:
                     shares = scraped.shares(ask, scraped.looked_back_s(window.ended - window.began, scrape_s))
                 except ConnectionError as error:
@@ -114,8 +111,10 @@ class Memory:
                 yield window.probe, shares
 
 
-def _rows(gateway: Gateway, at: float, tell: Callable[[str], None], expression: str) -> list[scraped.Row]:
-    """Raises ConnectionError where nobody is there any more."""
+def _rows(gateway: Gateway, at: float, until: float, tell: Callable[[str], None], expression: str) -> list[scraped.Row]:
+    """Raises ConnectionError where nobody is there any more, or the time for asking is over."""
+    if time.monotonic() > until:
+        raise ConnectionError(f"Prometheus at {gateway.place} is slow: it was not asked about every probe")
     found = gateway.ask(expression, at=at)
     if isinstance(found, Unreachable):
         raise ConnectionError(found.why)

@@ -77,6 +77,12 @@ def test_a_prometheus_that_dies_keeps_what_it_said(prometheus: Server) -> None:
     assert prometheus.url in told[0]
 
 
+def test_a_slow_prometheus_is_asked_for_a_while(prometheus: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the time for asking is over the load test ends without the rest, and says so."""
+    monkeypatch.setattr(load_watch, "RECALL_S", -1.0)
+    assert recalled(prometheus) == ({}, [f"Prometheus at {prometheus.url} is slow: it was not asked about every probe"])
+
+
 def asked(**changes: object) -> load_plan.Asked:
     return load_plan.Asked("codementee", 2, "lab", **changes)  # type: ignore[arg-type]
 
