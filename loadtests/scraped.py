@@ -45,7 +45,9 @@ QUESTIONS = (
     ),
     Question(
         "memory of {}", ("store", "instance"),
-        "max by (store, instance) (max_over_time(redis_memory_used_bytes[WINDOW]) / (max_over_time(redis_memory_max_bytes[WINDOW]) > 0))",
+        # A cache that makes room by itself is full when it is well.
+        "max by (store, instance) (max_over_time(redis_memory_used_bytes[WINDOW]) / (max_over_time(redis_memory_max_bytes[WINDOW]) > 0))"
+        " unless on (store, instance) last_over_time(redis_instance_info{maxmemory_policy=~'allkeys-.*'}[WINDOW])",
     ),
     Question(
         "clients of {}", ("store", "instance"),

@@ -36,6 +36,10 @@ redis_cpu_user_seconds_total T*0.25
 redis_cpu_sys_seconds_total T*0.25
 redis_memory_used_bytes 64
 redis_memory_max_bytes 128
+redis_instance_info{maxmemory_policy="noeviction"} 1
+redis_memory_used_bytes{instance="cache"} 128
+redis_memory_max_bytes{instance="cache"} 128
+redis_instance_info{instance="cache",maxmemory_policy="allkeys-lru"} 1
 redis_connected_clients 100
 redis_config_maxclients 10000
 node_cpu_seconds_total{cpu="0",mode="idle"} T*0.1
@@ -55,14 +59,15 @@ CONFIGURATION = """
 global: {{scrape_interval: 1s}}
 scrape_configs:
   - job_name: app
-    static_configs: [{{targets: ['127.0.0.1:{target}'], labels: {{instance_id: backend-1, store: redis-cache, host: app1}}}}]
+    honor_labels: true
+    static_configs: [{{targets: ['127.0.0.1:{target}'], labels: {{instance_id: backend-1, store: redis-sessions, host: app1}}}}]
   - job_name: prometheus
     static_configs: [{{targets: ['127.0.0.1:{own}']}}]
 """
 # What the figures above are, and the tolerance of a rate over scrapes that are not quite on time.
 EXPECTED = {
-    "one core by process backend-1": 0.8, "write pool of backend-1": 0.95, "one core by redis-cache": 0.5, "memory of redis-cache": 0.5,
-    "clients of redis-cache": 0.01, "CPU of host app1": 0.8, "memory of host app1": 0.75, "CPU of pod user-1": 0.9, "CPU of container edge": 0.6,
+    "one core by process backend-1": 0.8, "write pool of backend-1": 0.95, "one core by redis-sessions": 0.5, "memory of redis-sessions": 0.5,
+    "clients of redis-sessions": 0.01, "CPU of host app1": 0.8, "memory of host app1": 0.75, "CPU of pod user-1": 0.9, "CPU of container edge": 0.6,
 }  # fmt: skip
 
 
