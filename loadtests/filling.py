@@ -59,7 +59,7 @@ def path(template: str, values: Values) -> str:
     alone = WHOLE.match(template)
     if not alone:
         return text(quote(template, ASCII), values, lambda value: quote(value, ""))
-    found = plain(values[alone[1]])
+    found = plain(values[alone[1]]).partition("#")[0]
     return quote(found, ASCII) if found.startswith("/") and not found.startswith("//") else f"/{quote(found, '')}"
 
 

@@ -65,7 +65,13 @@ def _without(hidden: Mapping[str, str], said: str) -> str:
     """
     for name, value in hidden.items():
         if len(value) >= SHORTEST:
-            for written in (value, json.dumps(value)[1:-1], quote(value, ""), quote_plus(value)):
+            for written in (
+                value,
+                json.dumps(value)[1:-1],
+                json.dumps(value, ensure_ascii=False)[1:-1],
+                quote(value, ""),
+                quote_plus(value),
+            ):
                 said = said.replace(written, f"{{{name}}}")
     return SESSIONS.sub(r"\1…", said)
 

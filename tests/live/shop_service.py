@@ -15,9 +15,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 PIECE = b"x" * 1_000_000
-SEEN: dict[str, Any] = {"orders": 0, "refused": [], "users": 0}
+SEEN: dict[str, Any] = {"orders": 0, "refused": [], "users": 0, "pouring": 0}
 CARTS: dict[str, list[Any]] = {}
 NUMBERS = count(1)
+# Every connection has a thread.
+COUNTING = threading.Condition()
+LAST_S = 10.0
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -46,11 +49,17 @@ class Shop(BaseHTTPRequestHandler):
         for name, value in [("Content-Length", str(len(body))), *headers.items(), *(("Set-Cookie", one) for one in cookies)]:
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(body)
         if status >= 400:
             SEEN["refused"].append(f"{self.command} {self.path} {status}")
+        self.wfile.write(body)
+
+    def seen(self, what: str, more: int = 1) -> None:
+        with COUNTING:
+            SEEN[what] += more
+            COUNTING.notify_all()
 
     def pour(self) -> None:
+        self.seen("pouring")
         self.send_response(200)
         self.send_header("Content-Length", str(100 * len(PIECE)))
         self.end_headers()
@@ -59,6 +68,7 @@ class Shop(BaseHTTPRequestHandler):
                 self.wfile.write(PIECE)
         except OSError:
             SEEN["refused"].append("hung up")
+        self.seen("pouring", -1)
 
     def cookies(self) -> dict[str, str]:
         return dict(one.split("=", 1) for one in self.headers.get("Cookie", "").split("; ") if one)
@@ -76,7 +86,7 @@ class Shop(BaseHTTPRequestHandler):
             return self.say(401, {"detail": "who?", "given": given})
         session = f"s{next(NUMBERS)}"
         CARTS[session] = []
-        SEEN["users"] += "connect.sid" not in self.cookies()
+        self.seen("users", int("connect.sid" not in self.cookies()))
         old = "connect.sid=old; Path=/; Max-Age=0"
         return self.say(
             200, {"access_token": f"token-{session}"}, (old, f"connect.sid={session}; Path=/; HttpOnly; SameSite=Lax", "ad=1; Path=/ads")
@@ -97,7 +107,7 @@ class Shop(BaseHTTPRequestHandler):
         session, given = self.signed_in(), {name: values[0] for name, values in parse_qs(self.content.decode()).items()}
         if not session or given != {"cart": f"/api/carts/{session}?full=1", "note": "two words & more"} or len(CARTS[session]) != 1:
             return self.say(409, {"detail": "no such cart"})
-        SEEN["orders"] += 1
+        self.seen("orders")
         return self.say(302, b"order taken", Location=f"/api/orders/{session}")
 
     def log_message(self, *_: object) -> None:
@@ -114,6 +124,8 @@ def main() -> None:
     print(f"listening {server.server_address[1]}", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     server.serve_forever()
+    with COUNTING:
+        COUNTING.wait_for(lambda: not SEEN["pouring"], LAST_S)
     print(json.dumps({**SEEN, "refused": SEEN["refused"][:5], "many_refused": len(SEEN["refused"])}), flush=True)
 
 

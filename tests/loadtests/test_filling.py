@@ -89,7 +89,7 @@ def test_a_path_that_was_answered_is_asked_for(answered: str) -> None:
     assert not made.startswith("//")
     assert made.isascii()
     assert " " not in made
-    assert filling.path("{next}", {"next": "/orders/1?full=1"}) == "/orders/1?full=1"
+    assert filling.path("{next}", {"next": "/orders/1?full=1#top"}) == "/orders/1?full=1"
     assert filling.path("/größe", {}) == "/gr%C3%B6%C3%9Fe"
 
 
