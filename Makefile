@@ -28,7 +28,7 @@ check: setup  ## Lint and types
 	@$(VENV)/mypy
 
 fast: setup  ## The fast suite: no root, no network, no Docker
-	@$(VENV)/pytest -q -n auto
+	@$(VENV)/pytest -q -n auto --dist worksteal
 
 live: setup  ## This machine and hosts of a lab: real engine, containers and load; prints its figures
 	@$(VENV)/python -m tools.prepare lab
