@@ -4,6 +4,9 @@ VENV := .venv/bin
 # CI counts a skipped live suite as a failure.
 export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 
+# Without compiled files, which git ignores, every worker would rewrite every test's asserts in every run.
+unexport PYTHONDONTWRITEBYTECODE
+
 # What CI runs beside the fleet's and the cluster's suites; the others take longer than its time and have verbs of their own.
 LIVE := local long_polls refusals stacks images generator toolchain gateway bootstrap drift operations two_balancers capacity
 LOAD := capacity report crew watch loadtest load_workers

@@ -37,6 +37,11 @@ def pytest_collection() -> Generator[None, Any, Any]:
         gc.enable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that load cloud SDKs come first, all on one of several workers: the others never pay the seconds of loading."""
+    items.sort(key=lambda item: item.get_closest_marker("sdk") is None)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write golden files anew instead of comparing")
 
