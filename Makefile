@@ -4,6 +4,9 @@ VENV := .venv/bin
 # CI counts a skipped live suite as a failure.
 export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 
+# Without compiled files, which git ignores, every worker would rewrite every test's asserts in every run.
+unexport PYTHONDONTWRITEBYTECODE
+
 # What CI runs beside the fleet's and the cluster's suites; the others take longer than its time and have verbs of their own.
 LIVE := local long_polls refusals stacks images generator toolchain gateway bootstrap drift operations two_balancers capacity
 LOAD := capacity report crew watch loadtest load_workers
@@ -28,7 +31,7 @@ check: setup  ## Lint and types
 	@$(VENV)/mypy
 
 fast: setup  ## The fast suite: no root, no network, no Docker
-	@$(VENV)/pytest -q -n auto
+	@$(VENV)/pytest -q -n auto --dist worksteal
 
 live: setup  ## This machine and hosts of a lab: real engine, containers and load; prints its figures
 	@$(VENV)/python -m tools.prepare lab

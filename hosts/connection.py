@@ -10,8 +10,8 @@ from errors import CmctlError
 
 # $1 path, $2 mode: stdin beside it, then renamed, so that nobody ever reads half a file; folder and file are on the disk at its end
 REPLACE = """
-folder=$(dirname "$1"); mkdir -p "$folder" && new=$(mktemp "$folder/.${1##*/}.XXXXXX") || exit 1
-cat > "$new" && chmod "$2" "$new" && sync "$new" && mv -fT "$new" "$1" && sync "$folder" || { rm -f "$new"; exit 1; }
+folder=${1%/*}/; { [ -d "$folder" ] || mkdir -p "$folder"; } && new=$(mktemp "$folder.${1##*/}.XXXXXX") || exit 1
+cat > "$new" && { [ "$2" = 600 ] || chmod "$2" "$new"; } && sync "$new" && mv -fT "$new" "$1" && sync "$folder" || { rm -f "$new"; exit 1; }
 """
 
 

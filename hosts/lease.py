@@ -43,7 +43,8 @@ printf '%s\\n' "$token" "$until" "$fence" "$owner" "$since" "$operation" > "$1.n
 # $1 lease file, $2 fence, then the command: it runs only while the fence is the caller's
 FENCED = """
 exec 9>"$1.lock"; flock -s -w 5 9 || exit 74
-[ "$(sed -n 3p "$1")" = "$2" ] || exit 76
+fence=; { read -r _; read -r _; read -r fence; } < "$1"
+[ "$fence" = "$2" ] || exit 76
 shift 2; "$@" 9>&-
 """
 

@@ -22,6 +22,8 @@ from tests.stacks import clusters
 from tests.stacks.specs import spec
 from tests.stacks.test_programs import environment, run
 
+pytestmark = pytest.mark.sdk
+
 
 @pytest.fixture(scope="module", autouse=True)
 def sdks() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ from tests.hosts.fleet import Fleet
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
-    return Fleet.make(tmp_path, monkeypatch)
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    with Fleet.made(tmp_path, monkeypatch) as fleet:
+        yield fleet
 
 
 async def test_a_release_reaches_all_hosts_and_a_second_run_changes_nothing(fleet: Fleet) -> None:

@@ -20,6 +20,8 @@ from tests.stacks import clusters
 from tests.stacks.clusters import CANARY_VALUE
 from tests.stacks.mocked import Objects, asked
 
+pytestmark = pytest.mark.sdk
+
 SERVICES = {"user", "booking", "payment", "frontend"}
 BACKENDS = SERVICES - {"frontend"}
 POD_KINDS = ("Deployment", "StatefulSet", "Job")
