@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import http.server
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from costs import live
-from images import engine
-from images.resolve import resolve
 from monitoring.gateway import Answer, BadQuery, Gateway, NoData, Stale, Unreachable, Value
+from tests.live import own_prometheus
 
 pytestmark = pytest.mark.live
 LIMIT_S = 30.0
@@ -54,13 +50,6 @@ def until(question: Callable[[], Answer], kind: type[Answer]) -> Answer:
     return found
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def exporter() -> Iterator[Exporter]:
     server = Exporter()
@@ -73,22 +62,12 @@ def exporter() -> Iterator[Exporter]:
 @pytest.fixture(scope="module")
 def prometheus(exporter: Exporter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Prometheus from the catalogue's image that scrapes the exporter every second."""
-    folder: Path = tmp_path_factory.mktemp("prometheus")
-    (folder / "prometheus.yml").write_text(
+    configuration = (
         f"global: {{scrape_interval: 1s}}\nscrape_configs:\n"
         f"  - {{job_name: shop, static_configs: [{{targets: ['127.0.0.1:{exporter.server_address[1]}']}}]}}\n"
     )
-    folder.chmod(0o755)
-    port, name = free_port(), f"cmctl-test-gateway-{os.getpid()}"
-    image = resolve(["prometheus"], "0", {}, print)["prometheus"].reference
-    engine.docker(
-        ["run", "--rm", "--detach", "--name", name, "--network", "host", "--user", "65534:65534", "--volume", "/prometheus", "--volume", f"{folder}:/etc/test:ro",
-         "--entrypoint", "prometheus", image, "--config.file=/etc/test/prometheus.yml", "--storage.tsdb.path=/prometheus", f"--web.listen-address=127.0.0.1:{port}"]
-    )  # fmt: skip
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        engine.docker(["rm", "--force", "--volumes", name])
+    with own_prometheus.serving(tmp_path_factory.mktemp("prometheus"), own_prometheus.free_port(), configuration) as url:
+        yield url
 
 
 def test_the_five_answers(prometheus: str, exporter: Exporter) -> None:
@@ -116,7 +95,7 @@ def test_the_five_answers(prometheus: str, exporter: Exporter) -> None:
         assert 3 < old.age_s < LIMIT_S + 15
         print(f"  stale: {old.why}")
     start = time.monotonic()
-    assert isinstance(Gateway(f"http://127.0.0.1:{free_port()}").ask("up"), Unreachable)
+    assert isinstance(Gateway(f"http://127.0.0.1:{own_prometheus.free_port()}").ask("up"), Unreachable)
     assert time.monotonic() - start < 1
 
 

@@ -21,7 +21,7 @@ from loadtests.result import Watched
 from loadtests.uses import Window
 from monitoring.gateway import Gateway, Value
 from tests.hosts.sshd import serving
-from tests.live.test_gateway_live import free_port
+from tests.live import own_prometheus
 
 pytestmark = pytest.mark.live
 LIMIT_S = 40.0
@@ -89,19 +89,12 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Prometheus that scrapes the figures above, and itself, every second."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    folder: Path = tmp_path_factory.mktemp("prometheus")
-    folder.chmod(0o755)
-    port, name = free_port(), f"cmctl-test-watch-{os.getpid()}"
-    (folder / "prometheus.yml").write_text(CONFIGURATION.format(target=server.server_address[1], own=port))
-    image = resolve(["prometheus"], "0", {}, print)["prometheus"].reference
-    engine.docker(
-        ["run", "--rm", "--detach", "--name", name, "--network", "host", "--user", "65534:65534", "--volume", "/prometheus", "--volume", f"{folder}:/etc/test:ro",
-         "--entrypoint", "prometheus", image, "--config.file=/etc/test/prometheus.yml", "--storage.tsdb.path=/prometheus", f"--web.listen-address=127.0.0.1:{port}"]
-    )  # fmt: skip
+    port = own_prometheus.free_port()
+    configuration = CONFIGURATION.format(target=server.server_address[1], own=port)
     try:
-        yield f"http://127.0.0.1:{port}"
+        with own_prometheus.serving(tmp_path_factory.mktemp("prometheus"), port, configuration) as url:
+            yield url
     finally:
-        engine.docker(["rm", "--force", "--volumes", name])
         server.shutdown()
         server.server_close()
 
