@@ -78,6 +78,7 @@ async def main(kind: str, files: list[str]) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     await ended.wait()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a test that asks nothing has closed its end
     print(json.dumps({"seen": service.seen, "clients": len(service.clients), "connections": service.connections}), flush=True)
 
 
