@@ -8,7 +8,7 @@ export CMCTL_NO_SKIP := $(if $(CI),1,$(CMCTL_NO_SKIP))
 unexport PYTHONDONTWRITEBYTECODE
 
 # What CI runs beside the fleet's and the cluster's suites; the others take longer than its time and have verbs of their own.
-LIVE := local long_polls refusals stacks images generator toolchain gateway bootstrap drift operations two_balancers capacity
+LIVE := local long_polls refusals stacks images generator own_steps toolchain gateway bootstrap drift operations two_balancers capacity
 LOAD := capacity report crew watch loadtest load_workers
 HOSTS := app ssh lab lab_accidents fleet_lab watch_lab balancer cert acme doctor
 

@@ -183,8 +183,8 @@ def _refused(refusal: progress.Refusal, plan: Plan) -> Exception:
     if refusal.kind == "workers":
         return Unreachable(refusal.what, why=refusal.why, hint="start them first: cmctl loadtest worker --master HOST:PORT")
     if refusal.worker:
-        where = f"load would leave from {refusal.worker}: {refusal.what}"
-        return Unreachable(where, why=refusal.why, hint="open the target's port to it, and look at its route and its name server")
+        what = f"load would leave from {refusal.worker}: {refusal.what}"
+        return Unreachable(what, why=refusal.why, hint="open the target's port to it, and look at its route and its name server")
     if refusal.kind == "plan":
         return BadInput(refusal.what, why=refusal.why)
     return Unreachable(
