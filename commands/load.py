@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,8 +43,6 @@ Prometheus = Annotated[
         help="Address of the Prometheus that says what was in use, for a search or --soak; by default the environment's.",
     ),
 ]
-
-SMOKE_RATE, SMOKE_S = 110.0, 30.0
 
 group = typer.Typer(invoke_without_command=True, no_args_is_help=False)
 
@@ -96,15 +91,16 @@ def loadtest(
     Exit 0: found (or: the rate holds). 3: the SLO is missed. 6: cannot tell, or the generator was the limit. 130: interrupted, with what was measured.
     """
     if context.invoked_subcommand is not None:
-        _nothing_before(context)
+        from commands.load_kinds import nothing_before
+
+        nothing_before(context)
         return
-    from commands import load_long, load_plan, load_probe, load_search
-    from loadtests import hunt
+    from commands import load_kinds, load_plan
 
     kinds = {"--smoke": smoke, "--quick": quick, "--soak": soak, "--spike": spike, "--compare": compare is not None}
-    kind = _one_of([name for name, wanted in kinds.items() if wanted], rate, seconds)
+    kind = load_kinds.one_of([name for name, wanted in kinds.items() if wanted], rate, seconds)
     searched = kind in {"", "--quick"} and rate is None
-    _none_in_vain({
+    load_kinds.none_in_vain({
         "--users": users is not None and not searched, "--growth": bool(growth) and users is None,
         "--prometheus": str(context.get_parameter_source("prometheus")).endswith("COMMANDLINE") and not searched and kind != "--soak",
         "--allow-overload": allow_overload and not searched and kind != "--spike", "--bind": bool(bind) and not workers,
@@ -112,76 +108,9 @@ def loadtest(
     senders = load_plan.senders(processes, workers, bind, on or [])
     number = load_plan.live_phase(platform, env) if phase is None else phase
     asked = load_plan.Asked(platform, number, env, url, load_plan.pairs(values or []), i_own_this, senders, prometheus)
-    with _ended_in_order():
-        if kind == "--soak":
-            code = load_long.soaked(asked, rate, seconds, report, as_json=as_json)
-        elif kind == "--spike":
-            code = load_long.spiked(asked, rate, report, allow_overload=allow_overload, as_json=as_json)
-        elif compare is not None:
-            code = load_long.compared(asked, compare, report, as_json=as_json)
-        elif kind == "--smoke" or rate is not None:
-            wish = load_probe.Wish(
-                "smoke" if smoke else "rate", rate or SMOKE_RATE, seconds or (SMOKE_S if smoke else None), report, as_json
-            )
-            code = load_probe.play(asked, wish)
-        else:
-            terms = load_search.Terms(hunt.QUICK if quick else hunt.DEFAULT, allow_overload, users, growth, report, as_json)
-            code = load_search.search(asked, terms)
+    wanted = load_kinds.Wanted(kind, rate, seconds, report, as_json, allow_overload, users, growth, compare or "")
+    code = load_kinds.play(asked, wanted)
     raise typer.Exit(code)
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """SIGTERM, with which CI ends a job, is heard as Ctrl-C: what was measured is kept."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _one_of(kinds: list[str], rate: float | None, seconds: float | None) -> str:
-    """The kind of load test that is asked for, empty for a search. Raises BadInput for options that do not go together."""
-    from errors import BadInput
-
-    if len(kinds) > 1:
-        raise BadInput(f"{' and '.join(kinds)} are different load tests", hint="give one of them")
-    kind = kinds[0] if kinds else ""
-    if rate is not None and kind in {"--quick", "--compare"}:
-        raise BadInput(f"{kind} finds its own load, --rate names one", hint="give one of them")
-    if seconds is not None and (kind in {"--quick", "--spike", "--compare"} or (not kind and rate is None)):
-        raise BadInput(
-            f"{kind or 'a search'} takes as long as it needs, five minutes at most", hint="--seconds goes with --smoke, --rate and --soak"
-        )
-    return kind
-
-
-# What has to be there for an option to say something.
-GOES_WITH = {
-    "--users": "a search", "--prometheus": "a search or --soak", "--growth": "--users", "--allow-overload": "a search or --spike; other load tests send what they are told", "--bind": "--workers",
-}  # fmt: skip
-
-
-def _none_in_vain(idle: Mapping[str, bool]) -> None:
-    """Raises BadInput for the first option that would be passed over in silence."""
-    from errors import BadInput
-
-    for name, in_vain in idle.items():
-        if in_vain:
-            raise BadInput(f"{name} says nothing here", hint=f"it goes with {GOES_WITH[name]}")
-
-
-def _nothing_before(context: typer.Context) -> None:
-    """Raises BadInput for options in front of a command that has its own."""
-    from errors import BadInput
-
-    named = {one.name: one.opts[0] for one in context.command.params if one.name}
-    given = [option for name, option in named.items() if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
-    if given:
-        raise BadInput(
-            f"{', '.join(given)} in front of {context.invoked_subcommand} would be passed over",
-            hint=f"put options behind it: cmctl loadtest {context.invoked_subcommand} --help",
-        )
 
 
 def schema(
