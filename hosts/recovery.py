@@ -35,8 +35,7 @@ def _of(hosts: Mapping[str, Host], entries: Mapping[str, Journal]) -> dict[str, 
 async def finish(hosts: Mapping[str, Host], lease: Lease, entries: Mapping[str, Journal], *, base: bool = True) -> None:
     """Write the new truth on every host, then close the journals; the slot that was left stops when its warm time is over.
 
-    `base`: the base part may be half-way, so it is brought once more. That reloads the balancer, which costs idle connections:
-    whoever has just brought it says no.
+    `base`: the base part may be half-way, so it is brought once more; whoever has just brought it says no.
     """
 
     async def one(host: Host) -> None:
@@ -87,8 +86,8 @@ async def restore_base(host: Host, lease: Lease, release: str) -> None:
     """Bring the base part of a kept release back: files, containers, and a reload of what reads its files only once."""
     await bundles.place_base(host, lease, release)
     spec = await bundles.stored(host, release)
-    said = await handover.up(host, lease, spec) if "base/compose.yaml" in spec.bundles[host.name].files else ""
-    fresh = spec.reliefs[host.name].stands_for if said else ""
+    if "base/compose.yaml" in spec.bundles[host.name].files:
+        await handover.up(host, lease, spec)
     for one in spec.ready:
-        if one.host == host.name and one.reload and one.container != fresh:
+        if one.host == host.name and one.reload:
             await containers.inside(host, one.container, one.reload)

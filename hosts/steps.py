@@ -94,12 +94,15 @@ async def _base(run: Run, host: Host) -> tuple[list[str], str]:
 
 
 async def reload(ready: tuple[Ready, ...], host: Host, changed: list[str], before: set[str]) -> None:
-    """Make containers that were running before read their changed files anew."""
+    """Make containers that were running before read their changed files anew. Raises CmctlError when one goes on with its former ones."""
     folders = {path.split("/")[0] for path in changed if "/" in path}
     for one in ready:
         name = next((folder for folder in folders if one.container.endswith(f"-base-{folder}")), None)
         if one.host == host.name and one.reload and name and one.container in before:
-            await containers.inside(host, one.container, one.reload)
+            done = await containers.inside(host, one.container, one.reload)
+            if done.code:
+                lines = await containers.last_lines(host, one.container)
+                raise CmctlError(f"{one.container} did not take its new files", why=f"{done.stderr.strip()}\n{lines}")
 
 
 async def base_ready(run: Run) -> None:

@@ -17,8 +17,15 @@ from templates.compose import APP_USER, NOBODY, REDIS_USER, Service, hardened, h
 LIVE, ANSWERS = "../live", "../acme"
 # As seen from the base part's compose file.
 CERTIFICATE_FOLDER = str(PurePosixPath(CERTIFICATE).parent.relative_to("base"))
+# A reload closes idle connections, and a request may be on its way in one: never without need, and it is over when the new files answer.
+RELOAD_NGINX = f"""
+taken() {{ used=$(wget -q -t 1 -T 4 -O - http://127.0.0.1:{nginx.STATUS_PORT}/config) && grep -q -F "$used" /etc/cmctl/nginx/nginx.conf; }}
+taken && exit 0
+kill -HUP "$(cat /tmp/nginx.pid)" || exit 1
+tries=0; until taken; do tries=$((tries + 1)); [ $tries -lt 50 ] || exit 1; sleep 0.2; done
+"""
 # How a container reads its configuration anew without a restart.
-RELOAD = {"nginx": ("sh", "-c", "kill -HUP $(cat /tmp/nginx.pid)"), "prometheus": ("sh", "-c", "kill -HUP $(pidof prometheus)")}
+RELOAD = {"nginx": ("sh", "-c", RELOAD_NGINX), "prometheus": ("sh", "-c", "kill -HUP $(pidof prometheus)")}
 PING = 'REDISCLI_AUTH="$(cut -d" " -f2 /run/secrets/redis-auth)" redis-cli ping | grep -q PONG'
 
 
@@ -74,7 +81,9 @@ class Base:
         return self._node_exporter(one) if one.name == "node-exporter" else self._redis(one)
 
     def _nginx(self, one: Fixed, text: str, extra: Mapping[str, str]) -> Service:
-        self.files[f"base/{one.name}/nginx.conf"] = text
+        folder = f"base/{one.name}/"
+        beside = [content for path, content in sorted(self.files.items()) if path.startswith(folder)]
+        self.files[f"{folder}nginx.conf"] = text.replace(nginx.MARK, nginx.MARK + _digest(text, *beside))
         self.secret_files[CERTIFICATE] = self.certificate.chain + self.certificate.key
         ending = {"stop_signal": "SIGQUIT", "stop_grace_period": f"{nginx.stop_s(self.layout)}s"}
         service = hardened(self.layout, one, self.images, APP_USER) | ending
@@ -144,8 +153,11 @@ class Base:
 
     def _marked(self, service: Service, *texts: str) -> Service:
         """A label that changes with files the container reads only at its start, so that compose makes it anew then."""
-        mark = hashlib.sha256("\0".join((self.layout.stack, *texts)).encode()).hexdigest()[:8]
-        return service | {"labels": service["labels"] | {"io.cmctl.files": mark}}
+        return service | {"labels": service["labels"] | {"io.cmctl.files": _digest(self.layout.stack, *texts)}}
 
     def compose(self) -> str:
         return compose.document(self.layout, "base", self.services, tuple(self.volumes)) if self.services else ""
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:8]

@@ -16,6 +16,8 @@ from templates import engine, names
 TLS_FOLDER, ACME_FOLDER = "/run/cmctl/tls", "/etc/cmctl/acme"
 STATUS_PORT = 8081
 PROBE_PORT = 8082
+# What nginx answers on `/config` of its status port: this and a digest of the files that it has read.
+MARK = "config-"
 EDGE_FAIL_TIMEOUT_S = 3
 # A TLS handshake twice a minute is no burden; a balancer that is made anew waits that long for busy clients to leave it.
 KEEPALIVE_S = 30
@@ -27,6 +29,8 @@ Version = tuple[int, ...]
 OLDEST: Version = (1, 22, 1)
 # From here on HTTP/2 is a directive of its own, and `listen … http2` is deprecated.
 HTTP2_DIRECTIVE: Version = (1, 25, 1)
+# From here on a reload can let idle connections end with an answer, as keepalive_time does, instead of closing them at once.
+KEEPALIVE_MIN: Version = (1, 27, 4)
 # TLS: the "intermediate" profile 5.8 of Mozilla's server-side TLS recommendations, read 2026-11: 1.2 and 1.3, ECDHE with AEAD only.
 TLS_CIPHERS = ":".join(
     f"ECDHE-{key}-{cipher}" for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305") for key in ("ECDSA", "RSA")
@@ -147,6 +151,8 @@ def _shared(layout: Layout, trusted: list[str], version: Version) -> dict[str, o
         "http2": "http2 on;" if version >= HTTP2_DIRECTIVE else "",
         "network": str(layout.environment.network),
         "keepalive_s": KEEPALIVE_S,
+        "keepalive_min": f"keepalive_min_timeout {KEEPALIVE_S}s;" if version >= KEEPALIVE_MIN else "",
+        "mark": MARK,
         "headers": _headers(layout),
     }  # fmt: skip
 

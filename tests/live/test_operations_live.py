@@ -78,6 +78,11 @@ def running(lab: Lab, container: str) -> str:
     return lab.run("lb1", ["docker", "inspect", "--format", "{{.Image}}", container]).out.strip()
 
 
+def processes(lab: Lab, container: str) -> list[str]:
+    """A reload makes new workers."""
+    return sorted(lab.run("lb1", ["docker", "top", container, "-o", "pid"]).out.split())
+
+
 def leftovers(lab: Lab) -> list[str]:
     """Reliefs and rules of the packet filter that a handover left."""
     there = lab.run("lb1", ["sh", "-c", "docker ps -a --format '{{.Names}}'; iptables -t nat -S"]).out.splitlines()
@@ -160,8 +165,11 @@ def test_made_anew_under_traffic(cmctl: FleetDriver, lab: Lab, specs: dict[str, 
 
 @pytest.mark.parametrize("stack", [EDGE, PHASE])
 def test_killed_on_the_way(cmctl: FleetDriver, lab: Lab, specs: dict[str, ReleaseSpec], other: str, stack: str) -> None:
-    """A controller killed in the middle of a handover closes no door; the next command ends it and leaves nothing behind."""
-    wanted = with_image(specs[stack], other)
+    """A controller killed in the middle of a handover closes no door; the next command ends it and leaves nothing behind.
+
+    An edge that was still the former one is not even reloaded, which would close idle connections.
+    """
+    wanted, former = with_image(specs[stack], other), processes(lab, CONTAINERS[stack])
     with cmctl.traffic(rate=100) as load:
         controller = cmctl.controller(wanted)
         sign = "-A PREROUTING" if stack == EDGE else "-relief-balancer"
@@ -175,3 +183,4 @@ def test_killed_on_the_way(cmctl: FleetDriver, lab: Lab, specs: dict[str, Releas
     assert load.tally.failed == 0
     assert leftovers(lab) == []
     assert running(lab, CONTAINERS[stack]) == specs[stack].images["nginx"]
+    assert stack != EDGE or processes(lab, CONTAINERS[stack]) == former

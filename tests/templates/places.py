@@ -29,7 +29,10 @@ def layout(phase: int, layer: str, environment: str = "local") -> Layout:
     return place(loaded.platform, loaded.phase(phase), where, layer, loaded.phases.values())
 
 
-def spec(phase: int, layer: str, version: str = "1.0.0", home: Path = Path("/home-of-cmctl"), environment: str = "local") -> ReleaseSpec:
+def spec(
+    phase: int, layer: str, version: str = "1.0.0", home: Path = Path("/home-of-cmctl"), environment: str = "local",
+    certificate: Certificate = CERTIFICATE,
+) -> ReleaseSpec:  # fmt: skip
     placed = layout(phase, layer, environment)
     values = {name: f"CANARY-{name}" for name in secrets.given(placed.platform, placed.environment)}
-    return release.spec(placed, version, IMAGES, values, CERTIFICATE, home)
+    return release.spec(placed, version, IMAGES, values, certificate, home)

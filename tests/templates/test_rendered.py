@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from errors import BadInput
 from layout import live
 from layout.model import SLOTS
 from templates import nginx
-from tests.templates.places import LAYERS, layout, spec
+from tests.templates.places import CERTIFICATE, LAYERS, layout, spec
 
 
 @pytest.mark.parametrize(("phase", "layer"), LAYERS)
@@ -104,6 +105,20 @@ def test_http2_follows_the_version(version: tuple[int, int, int], listens: int, 
     """Up to nginx 1.25.0 HTTP/2 is a word of `listen`, later a directive; every TLS server has exactly one of them."""
     text = nginx.balancer(layout(2, "phase2"), "local", version)
     assert (text.count(" ssl http2"), text.count("http2 on;")) == (listens, directive)
+
+
+@pytest.mark.parametrize(("version", "times"), [((1, 22, 1), 0), ((1, 27, 3), 0), ((1, 27, 4), 1), ((1, 28, 0), 1)])
+def test_idle_connections_outlive_a_reload_where_nginx_can(version: tuple[int, int, int], times: int) -> None:
+    """From nginx 1.27.4 on an idle connection is not closed by a reload while its client may be about to use it."""
+    assert nginx.balancer(layout(2, "phase2"), "local", version).count("keepalive_min_timeout 30s;") == times
+
+
+def test_nginx_says_what_it_has_read() -> None:
+    """The mark that nginx answers with stands in its own file once, and changes with a file beside it."""
+    specs = [spec(2, "edge"), spec(2, "edge", certificate=dataclasses.replace(CERTIFICATE, authority="ANOTHER\n"))]
+    marks = [re.findall(rf'"{nginx.MARK}([0-9a-f]{{8}})\\n"', one.bundles["local"].files["base/edge/nginx.conf"]) for one in specs]
+    assert [len(found) for found in marks] == [1, 1]
+    assert marks[0] != marks[1]
 
 
 def test_canary_flags_are_the_templates() -> None:
