@@ -22,10 +22,7 @@ class LocalConnection:
 
     async def run(self, argv: Sequence[str], *, stdin: bytes | None = None, timeout_s: float = 60) -> Completed:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *argv, stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
-            )  # fmt: skip
+            process = await _started(argv, asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE)
         except FileNotFoundError as error:
             raise Unreachable(f"{argv[0]} is not installed on {self.name}", hint="cmctl doctor --fix") from error
         try:
@@ -33,11 +30,7 @@ class LocalConnection:
         except TimeoutError as error:
             raise Unreachable(f"{argv[0]} on {self.name} did not end within {timeout_s:.0f} s", hint="cmctl doctor") from error
         finally:
-            if process.returncode is None:
-                # The whole group: a child that keeps the pipes open would hold this call for as long as it lives.
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+            await _ended(process)
         return Completed(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
 
     async def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
@@ -48,6 +41,34 @@ class LocalConnection:
             return await asyncio.to_thread(Path(path).read_text, "utf-8")
         except FileNotFoundError:
             return None
+
+
+async def _started(argv: Sequence[str], stdin: int) -> asyncio.subprocess.Process:
+    """The program, whole: cancelled between its fork and its pipes, CPython 3.11 waits for ever for pipes that it has not connected."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *argv, stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True
+        )
+    )
+    cancelled = False
+    while not starting.done():
+        try:
+            await asyncio.wait([starting])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        if starting.exception() is None:
+            await _ended(starting.result())
+        raise asyncio.CancelledError
+    return starting.result()
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """End the whole group: a child that keeps the pipes open would hold this call for as long as it lives."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

@@ -92,6 +92,21 @@ async def ends_what_takes_too_long(host: Connection, folder: str) -> None:
     assert time.monotonic() - begun < 15
 
 
+async def can_be_cancelled_at_any_moment(host: Connection, folder: str) -> None:
+    """A call that is cancelled in any turn of its start ends at once, leaves no program, and the next call is served."""
+    for turns in range(24):
+        path = f"{folder}/{turns}"
+        call = asyncio.create_task(host.run(["sh", "-c", 'echo $$ > "$1"; cat; sleep 30', "x", path], stdin=b"in", timeout_s=20))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        call.cancel()
+        done, _ = await asyncio.wait([call], timeout=5)
+        assert done, f"cancelled after {turns} turns of the loop it never ended"
+        assert call.cancelled()
+    for turns in range(24):
+        await _until(lambda turns=turns: host.run(["sh", "-c", GONE, "x", f"{folder}/{turns}"]))
+
+
 async def bears_many_at_once(host: Connection, folder: str) -> None:
     """Thirty programs at the same time all end well, whatever the host allows at once."""
     done = await asyncio.gather(*(host.run(["sh", "-c", "sleep 0.02; echo $1", "x", str(number)]) for number in range(30)))
@@ -112,4 +127,7 @@ async def _until(asked: Callable[[], Awaitable[object]]) -> None:
         await asyncio.sleep(0.02)
 
 
-CLAIMS = (runs, carries_much, says_what_is_missing, writes, reads, ends_what_takes_too_long, bears_many_at_once, leaves_what_is_detached)
+CLAIMS = (
+    runs, carries_much, says_what_is_missing, writes, reads, ends_what_takes_too_long, can_be_cancelled_at_any_moment, bears_many_at_once,
+    leaves_what_is_detached,
+)  # fmt: skip
