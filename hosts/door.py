@@ -13,7 +13,7 @@ from hosts.beside import beside
 from hosts.connection import Completed
 from hosts.events import Outcome, Report, silent
 from hosts.inspect import Line, Wanted
-from hosts.observe import Observed
+from hosts.observe import Compared, Observed
 from hosts.owner import Holder
 from layout.release import ReleaseSpec, Target
 
@@ -32,9 +32,9 @@ def observe_now(stack: str, targets: dict[str, Target]) -> dict[str, Observed]:
     return _run(observe.observe(stack, targets))
 
 
-def drift_now(spec: ReleaseSpec) -> list[str]:
-    """How the hosts differ from a release that should have settled; empty when they do not."""
-    return _run(observe.drift(spec))
+def compare_now(specs: Mapping[str, ReleaseSpec]) -> dict[str, Compared]:
+    """Layer → its hosts, and how they differ from the release that should have settled there. May be called on a thread."""
+    return _run(observe.compare(specs))
 
 
 def remove_now(stack: str, targets: dict[str, Target], network: str, *, keep_volumes: bool = False) -> Outcome:

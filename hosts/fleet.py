@@ -64,7 +64,8 @@ async def each(hosts: Mapping[str, Host], work: Callable[[Host], Awaitable[Value
 
 
 def together(errors: Sequence[Unreachable]) -> Unreachable:
-    """One error that tells all: a fleet's problems are mended in one go, not one after another."""
+    """One error that tells all: a fleet's problems are mended in one go, not one after another. What two say alike is told once."""
+    errors = list({str(error): error for error in errors}.values())
     if len(errors) == 1:
         return errors[0]
     told = "\n".join(_indented(error) for error in errors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hosts import bundles, containers, flags
@@ -37,6 +38,14 @@ class Observed:
     @property
     def live(self) -> str:
         return flags.slot(self.flags)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A layer's hosts, and how they differ from a settled release, as sentences: another release, open operations, containers, files."""
+
+    hosts: dict[str, Observed]
+    differences: tuple[str, ...]
 
 
 async def observe(stack: str, targets: dict[str, Target]) -> dict[str, Observed]:
@@ -80,18 +89,29 @@ async def _tar(host: Host, argv: list[str]) -> dict[str, str]:
         return {name: content.read().decode(errors="replace") for name, content in entries if content is not None}
 
 
-async def drift(spec: ReleaseSpec) -> list[str]:
-    """How the hosts differ from a settled release, as sentences: another release, open operations, containers, files."""
-    hosts = connect(spec.stack, spec.hosts)
-    seen = await observe(spec.stack, spec.hosts)
-    found: list[str] = []
-    for name, one in seen.items():
-        if one.state is None or one.state.release != spec.release_id() or one.journal is not None:
-            found.append(f"{name}: another release, or an operation that did not end")
-            continue
-        found += missing(one, expected(spec, name, one.state))
-        found += [f"{name}: {path} was edited" for path in await bundles.differing(hosts[name], spec, one.state.live)]
-    return found
+async def compare(specs: Mapping[str, ReleaseSpec]) -> dict[str, Compared]:
+    """Layer → its hosts beside its release. All layers at once, so a machine that plays in several is reached once.
+
+    Raises Unreachable with all machines that do not answer.
+    """
+    places = {f"{layer} {name}": host for layer, spec in specs.items() for name, host in connect(spec.stack, spec.hosts).items()}
+    by_stack = {spec.stack: spec for spec in specs.values()}
+    found = await each(places, lambda host: _compare(host, by_stack[host.paths.stack]))
+    return {
+        layer: Compared(
+            {name: found[f"{layer} {name}"][0] for name in sorted(spec.hosts)},
+            tuple(line for name in sorted(spec.hosts) for line in found[f"{layer} {name}"][1]),
+        )
+        for layer, spec in specs.items()
+    }
+
+
+async def _compare(host: Host, spec: ReleaseSpec) -> tuple[Observed, list[str]]:
+    one = await _observe(host, spec.stack)
+    if one.state is None or one.state.release != spec.release_id() or one.journal is not None:
+        return one, [f"{host.name}: another release, or an operation that did not end"]
+    edited = [f"{host.name}: {path} was edited" for path in await bundles.differing(host, spec, one.state.live)]
+    return one, missing(one, expected(spec, host.name, one.state)) + edited
 
 
 def missing(observed: Observed, expected: set[str]) -> list[str]:

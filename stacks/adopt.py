@@ -37,7 +37,7 @@ def adopt(platform: str, environment: str, report: Report, on_event: OnEvent) ->
     specs = {layer: spec for layer, one in found.items() if (spec := door.settled_now(one.stack(layer), targets(one, layer)))}
     if not specs:
         raise BadInput(f"nothing of {platform} has settled on the hosts of {environment}", hint="cmctl deploy --phase 2")
-    drift = [line for spec in specs.values() for line in door.drift_now(spec)]
+    drift = [line for one in door.compare_now(specs).values() for line in one.differences]
     if drift:
         raise BadInput("the hosts differ from their own books", why="\n".join(drift), hint=f"cmctl drift --env {environment} --fix")
     any_facts = next(iter(found.values()))

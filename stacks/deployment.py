@@ -226,8 +226,10 @@ def live_phase(found: Facts) -> int | None:
     """The phase that the edge sends users to; None before the first deploy, or where the edge is no host of ours."""
     if found.in_cluster:
         return found.phase.number if cluster.kept(found.plan, cluster.api(found.plan)).current else None
-    if not found.layout("edge").hosts:
-        return None
-    seen = observed(found, ["edge"])["edge"]
-    flags = [flag for one in seen.values() for flag in one.flags if flag.startswith("phase")]
+    return sent_to(observed(found, ["edge"])["edge"]) if found.layout("edge").hosts else None
+
+
+def sent_to(edge: Mapping[str, Observed]) -> int | None:
+    """The phase that an edge's hosts send users to; None where they hold no flag."""
+    flags = [flag for one in edge.values() for flag in one.flags if flag.startswith("phase")]
     return max((int(flag.removeprefix("phase")) for flag in flags), default=None)

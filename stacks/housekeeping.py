@@ -10,9 +10,16 @@ KEPT = 40
 
 def prune(logs: Path, backend: str, stack: str) -> None:
     """Keep the newest files only. History and backups are pruned where the state is a folder of this machine."""
-    _newest(logs, "*.log")
+    newest(logs, "*.log")
     for folder in _folders(backend, stack):
-        _newest(folder, "*")
+        newest(folder, "*")
+
+
+def state(backend: str, stack: str) -> bytes | None:
+    """The stack's state where it is a file of this machine; None elsewhere, and before there is one."""
+    root = _root(backend)
+    found = [] if root is None else list(root.glob(f"stacks/*/{stack}.json"))
+    return found[0].read_bytes() if len(found) == 1 else None
 
 
 def forget(backend: str, stack: str) -> None:
@@ -34,7 +41,8 @@ def _folders(backend: str, stack: str) -> list[Path]:
     return [] if root is None else [*root.glob(f"backups/*/{stack}"), *root.glob(f"history/*/{stack}"), *root.glob(f"locks/*/*/{stack}")]
 
 
-def _newest(folder: Path, pattern: str) -> None:
+def newest(folder: Path, pattern: str, kept: int = 2 * KEPT) -> None:
+    """Remove all but the newest files."""
     files = [path for path in folder.glob(pattern) if path.is_file()]
-    for path in sorted(files, key=lambda one: one.stat().st_mtime)[: -2 * KEPT]:
+    for path in sorted(files, key=lambda one: one.stat().st_mtime)[:-kept]:
         path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,9 +12,10 @@ from environments import home as homes
 from errors import BadInput, CmctlError
 from hosts import door
 from hosts.events import Outcome
+from hosts.observe import Compared, Observed
 from layout import checks
 from stacks import cluster_release, history, operations, preflight, price, risk
-from stacks.deployment import Deployment, Facts, Wish, facts, live_phase, observed, prepare, targets
+from stacks.deployment import Deployment, Facts, Wish, facts, live_phase, observed, prepare, sent_to, targets
 from stacks.events import Event, OnEvent, Progress
 from stacks.kubernetes import cluster
 from stacks.kubernetes.spec import recorded
@@ -29,7 +30,10 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Look:
-    """One plan over all layers. `plans`: layer → plan. `expected_s` is None where this environment has no history of it."""
+    """One plan over all layers. `plans`: layer → plan. `expected_s` is None where this environment has no history of it.
+
+    `hosts`: layer → what runs there now, for the layers that run on hosts.
+    """
 
     deployment: Deployment
     run: Settings = field(repr=False)
@@ -39,6 +43,7 @@ class Look:
     risks: tuple[str, ...]
     expected_s: float | None
     plugins: dict[str, str]
+    hosts: Mapping[str, Compared]
     refreshed: frozenset[str] = frozenset()
 
     @property
@@ -85,13 +90,12 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
     run = operations.settings(found, report)
     with ThreadPoolExecutor() as meanwhile:
         # The hosts answer while the engine plans.
-        drifts = {layer: meanwhile.submit(_drift, deployment, layer) for layer in found.layers}
-        asked = meanwhile.submit(live_phase, found)
+        asked = meanwhile.submit(_hosts, deployment)
         # A cluster that keeps no release may be another one than the engine remembers, as a lab's that was made anew.
-        refresh = refresh or (found.in_cluster and asked.result() is None)
+        refresh = refresh or (found.in_cluster and asked.result().live is None)
         plans = {one.layer: one.plan for one in operations.plan(deployment, run, _quiet, refresh=refresh)}
-        refreshed = set(plans) if refresh else {layer for layer, plan in plans.items() if plan.empty and drifts[layer].result()}
-        live = asked.result()
+        there = asked.result()
+        refreshed = set(plans) if refresh else {layer for layer, plan in plans.items() if plan.empty and there.differ(layer)}
     for layer in refreshed if not refresh else ():
         # The state says "same", the hosts say otherwise.
         plans |= {one.layer: one.plan for one in operations.plan(deployment, run, _quiet, refresh=True, only=layer)}
@@ -100,10 +104,10 @@ def look(wish: Wish, report: Report, *, refresh: bool = False) -> Look:
         preflight.check(found)
     entries = history.read(homes.home(), wish.platform, wish.environment)
     return Look(
-        deployment, run, plans, live, price.change(found.loaded, live, found.phase.number, found.environment),
+        deployment, run, plans, there.live, price.change(found.loaded, there.live, found.phase.number, found.environment),
         (*risk.risks(change for plan in plans.values() for change in plan.changes), *_promises(found)),
         history.expected_s(entries, "deploy", wish.phase, changed), operations.plugins(operations.needed(found, f"phase{found.phase.number}", run)),
-        frozenset(refreshed),
+        there.layers, frozenset(refreshed),
     )  # fmt: skip
 
 
@@ -112,10 +116,23 @@ def _promises(found: Facts) -> tuple[str, ...]:
     return () if found.in_cluster else tuple(checks.promises(found.layout(found.layers[1])))
 
 
-def _drift(deployment: Deployment, layer: str) -> list[str]:
-    """How a layer's hosts differ from its release: an interrupted command, or somebody's hand."""
-    spec = deployment.specs.get(layer)
-    return door.drift_now(spec) if spec else []
+@dataclass(frozen=True)
+class _There:
+    """What really runs: the live phase, and layer → its hosts beside the release asked for."""
+
+    live: int | None
+    layers: Mapping[str, Compared]
+
+    def differ(self, layer: str) -> bool:
+        """Whether a layer's hosts are not as its release left them: an interrupted command, or somebody's hand."""
+        return layer in self.layers and bool(self.layers[layer].differences)
+
+
+def _hosts(deployment: Deployment) -> _There:
+    if not deployment.specs:
+        return _There(live_phase(deployment.facts), {})
+    layers = door.compare_now(deployment.specs)
+    return _There(sent_to(layers["edge"].hosts) if "edge" in layers else None, layers)
 
 
 def _quiet(event: Event) -> None:
@@ -132,7 +149,8 @@ def carry_out(seen: Look, on_event: OnEvent) -> Done:
             heard.evidence = cluster_release.carry_out(seen.deployment, seen.run, seen.layers, heard, refreshed=seen.refreshed)
         else:
             operations.carry_out(seen.deployment, seen.run, seen.layers, heard, refreshed=seen.refreshed)
-    return _done(found, set(seen.layers), time.monotonic() - started, heard)
+    there = {layer: one.hosts for layer, one in seen.hosts.items()} if not seen.layers else None
+    return _done(found, set(seen.layers), time.monotonic() - started, heard, there=there)
 
 
 class _Heard:
@@ -162,9 +180,13 @@ def in_cluster(platform: str, phase: int | None, environment: str) -> bool:
     return phase is not None and facts(Wish(platform, phase, environment)).in_cluster
 
 
-def _done(found: Facts, changed: set[str], seconds: float, heard: _Heard, outcome: Outcome | None = None) -> Done:
+def _done(
+    found: Facts, changed: set[str], seconds: float, heard: _Heard, outcome: Outcome | None = None,
+    there: Mapping[str, Mapping[str, Observed]] | None = None,
+) -> Done:  # fmt: skip
+    """`there`: what runs, where that is known already."""
     layers, former = _kept(found, changed) if found.in_cluster else ([], "")
-    for layer, seen in observed(found, found.layers if not found.in_cluster else ()).items():
+    for layer, seen in (there or observed(found, found.layers if not found.in_cluster else ())).items():
         state = next((one.state for one in seen.values() if one.state), None)
         slotted = layer.startswith("phase")
         layers.append(LayerDone(layer, layer in changed, state.release if state else "", state.live if state and slotted else ""))

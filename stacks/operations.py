@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from environments import home as homes
 from environments.backend import backend_url
 from environments.passphrase import passphrase
 from errors import CmctlError
-from stacks import compose_phase, data, edge, engine, phase3
+from stacks import compose_phase, data, edge, engine, phase3, remembered
 from stacks.deployment import Deployment, Facts
 from stacks.engine import Program, Request, Result
 from stacks.events import OnEvent
@@ -60,7 +61,27 @@ def program(deployment: Deployment, layer: str) -> Program:
 def plan(deployment: Deployment, run: Settings, on_event: OnEvent, *, refresh: bool = False, only: str = "") -> list[LayerPlan]:
     """What a deploy would change, layer by layer (or in one layer). Nothing is changed."""
     layers = [layer for layer in deployment.facts.layers if only in {"", layer}]
-    return [LayerPlan(layer, engine.preview(_request(deployment, layer, run), on_event, refresh=refresh)) for layer in layers]
+    return [LayerPlan(layer, _preview(deployment, layer, run, on_event, refresh=refresh)) for layer in layers]
+
+
+def _preview(deployment: Deployment, layer: str, run: Settings, on_event: OnEvent, *, refresh: bool) -> Plan:
+    answer = None if refresh else _question(deployment, layer, run)
+    if answer is not None and answer.exists():
+        return Plan(deployment.facts.stack(layer), (), {}, 0.0)
+    found = engine.preview(_request(deployment, layer, run), on_event, refresh=refresh)
+    if answer is not None and found.empty:
+        remembered.keep(answer)
+    return found
+
+
+def _question(deployment: Deployment, layer: str, run: Settings) -> Path | None:
+    """Where the engine's word stands that a layer would not change; None for a layer that is more than a release on hosts."""
+    facts, spec = deployment.facts, deployment.specs.get(layer)
+    if spec is None or run.packages:
+        return None
+    values = (spec, *machines(facts).values(), facts.environment, facts.phase, facts.loaded.platform)
+    asked = [one.model_dump_json() for one in values]
+    return remembered.question(homes.cache() / "answers", run.backend, facts.stack(layer), asked, run.passphrase)
 
 
 def drift(deployment: Deployment, run: Settings) -> list[LayerPlan]:
@@ -86,6 +107,8 @@ def carry_out(
         if layer in refreshed:
             engine.refresh(request, on_event)
         done.append(LayerResult(layer, engine.up(request, on_event)))
+        if answer := _question(deployment, layer, run):
+            remembered.keep(answer)
     return done
 
 
