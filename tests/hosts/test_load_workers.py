@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from errors import CmctlError, Unreachable
-from hosts import load_workers
+from hosts import load_workers, ssh_link
 from hosts.beside import beside
 from hosts.fleet import Host, connect
 from hosts.load_workers import Crew, at_work
