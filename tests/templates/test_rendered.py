@@ -39,7 +39,7 @@ def test_same_bytes_without_the_c_writer() -> None:
     assert found
     for path, text in found.items():
         if not text.startswith("#"):
-            document = yaml.load(text, Loader=documents.LOADER)  # noqa: S506 - the C form of the safe loader
+            document = yaml.load(text, Loader=documents.LOADER)
             assert yaml.safe_dump(document, sort_keys=False, width=140) == text, path
 
 
