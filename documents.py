@@ -24,6 +24,7 @@ Location = tuple[str | int, ...]
 
 # The C parser reads the same language six times as fast; PyYAML has it wherever libyaml is.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the same bytes for what we write: tests/templates compares them
 _SCALARS = yaml.SafeLoader("")
 PROVENANCE = {"source", "note"}
 WRAPPED = {"value", *PROVENANCE}

@@ -23,9 +23,9 @@ echo $! > "$folder/pid"
 """
 # $1 folder: waits up to 2 s for the end; a run without an end whose lock is free was ended from outside
 POLL = """
-i=0; while [ ! -f "$1/rc" ] && [ $i -lt 100 ]; do sleep 0.02; i=$((i + 1)); done
-[ -f "$1/rc" ] || { flock -n "$1/lock" true && [ ! -f "$1/rc" ] && { echo 137; tail -n 40 "$1/log"; exit 0; }; exit 77; }
-cat "$1/rc"; tail -n 40 "$1/log"
+[ -f "$1/rc" ] || flock -w 2 "$1/lock" true || [ -f "$1/rc" ] || exit 77
+[ -f "$1/rc" ] && cat "$1/rc" || echo 137
+tail -n 40 "$1/log"
 """
 # $1 folder of all runs, $2 seconds: waits until none is under way
 SETTLED = """

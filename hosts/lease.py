@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from errors import CmctlError, Locked
-from hosts.connection import REPLACE
+from hosts.connection import REPLACE, Completed
 from hosts.fleet import Host, each
 from hosts.owner import Holder, me
 
@@ -40,13 +40,15 @@ RENEW = """
 [ "$3" = 0 ] && token= until=0 || until=$(($(date +%s) + $3))
 printf '%s\\n' "$token" "$until" "$fence" "$owner" "$since" "$operation" > "$1.new" && mv "$1.new" "$1"
 """
-# $1 lease file, $2 fence, then the command: it runs only while the fence is the caller's
-FENCED = """
+# $1 lease file, $2 fence: goes on only while the fence is the caller's, and holds it
+FENCE = """
 exec 9>"$1.lock"; flock -s -w 5 9 || exit 74
 fence=; { read -r _; read -r _; read -r fence; } < "$1"
 [ "$fence" = "$2" ] || exit 76
-shift 2; "$@" 9>&-
+shift 2
 """
+# … then the command
+FENCED = FENCE + '"$@" 9>&-\n'
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,21 @@ class Lease:
 
     async def run(self, host: Host, *argv: str, what: str, stdin: bytes | None = None, timeout_s: float = 60) -> str:
         """Run `argv` fenced; returns its stdout. Raises CmctlError when it fails or the lease is another's by now."""
-        done = await host.connection.run(self.fenced(host, *argv), stdin=stdin, timeout_s=timeout_s)
+        return self._said(await host.connection.run(self.fenced(host, *argv), stdin=stdin, timeout_s=timeout_s), host, what)
+
+    async def write(self, host: Host, path: str, data: bytes, mode: int = 0o600) -> None:
+        """Replace `path` whole, fenced. A full disk leaves the old content."""
+        argv = ["sh", "-c", FENCE + REPLACE, "write", host.paths.lease, self.fences[host.name], path, f"{mode:o}"]
+        self._said(await host.connection.run(argv, stdin=data), host, f"writing {path.rpartition('/')[2]}")
+
+    @staticmethod
+    def _said(done: Completed, host: Host, what: str) -> str:
         if done.code == LOST:
             raise CmctlError(f"{what} was refused on {host.name}", why="another command has taken the lease meanwhile", hint="cmctl status")
         if done.code:
             tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
             raise CmctlError(f"{what} failed on {host.name} (exit {done.code})", why=tail)
         return done.stdout
-
-    async def write(self, host: Host, path: str, data: bytes, mode: int = 0o600) -> None:
-        """Replace `path` whole, fenced. A full disk leaves the old content."""
-        await self.run(host, "sh", "-c", REPLACE, "write", path, f"{mode:o}", what=f"writing {path.rpartition('/')[2]}", stdin=data)
 
 
 @contextlib.asynccontextmanager

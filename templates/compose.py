@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from documents import DUMPER
 from layout.model import Fixed, Instance, Layout
 from templates import names
 from templates.settings import backend_environment
@@ -30,7 +31,7 @@ def document(layout: Layout, part: str, services: Mapping[str, Service], volumes
         compose["secrets"] = {name: {"file": f"{folder}/{name}"} for name in secrets}
     if volumes:
         compose["volumes"] = {name: {"name": f"{layout.stack}-{name}", "labels": {"io.cmctl.stack": layout.stack}} for name in volumes}
-    return yaml.safe_dump(compose, sort_keys=False, width=140)
+    return yaml.dump(compose, Dumper=DUMPER, sort_keys=False, width=140)
 
 
 def hardened(layout: Layout, one: Fixed | Instance, images: Mapping[str, str], user: str) -> Service:

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from documents import DUMPER
 from layout.model import Layout
 
 EXPORTERS = {"node-exporter": "node", "prometheus": "prometheus"}
@@ -22,7 +23,7 @@ def conf(layout: Layout) -> str:
         "global": {"scrape_interval": interval, "evaluation_interval": interval, "external_labels": {"stack": layout.stack}},
         "scrape_configs": [*_apps(layout, here), *_exporters(layout, here), *_redis(layout, here)],
     }
-    return yaml.safe_dump(document, sort_keys=False, width=140)
+    return yaml.dump(document, Dumper=DUMPER, sort_keys=False, width=140)
 
 
 def _apps(layout: Layout, here: str) -> list[dict[str, Any]]:

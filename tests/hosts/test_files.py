@@ -98,11 +98,11 @@ async def test_detached_steps_tell_how_they_ended(tmp_path: Path) -> None:
 async def test_what_outlives_its_controller_is_waited_for(tmp_path: Path) -> None:
     """The next command waits for a step that still runs, and does not mistake one that was ended for one that runs."""
     one = host(tmp_path)
-    marker = tmp_path / "done"
+    begun, marker = tmp_path / "begun", tmp_path / "done"
     async with lease.held({"one": one}, "x") as mine:
-        started = asyncio.create_task(detached.run(one, mine, "long", ["sh", "-c", f"sleep 0.4; touch {marker}"], 10))
+        started = asyncio.create_task(detached.run(one, mine, "long", ["sh", "-c", f"touch {begun}; sleep 0.4; touch {marker}"], 10))
         async with asyncio.timeout(5):
-            while not (Path(one.paths.run("long")) / "pid").exists():
+            while not begun.exists():
                 await asyncio.sleep(0.01)
         started.cancel()
         await detached.settled(one)

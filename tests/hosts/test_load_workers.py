@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from errors import CmctlError, Unreachable
-from hosts import load_workers
+from hosts import load_workers, ssh_link
 from hosts.beside import beside
 from hosts.fleet import Host, connect
 from hosts.load_workers import Crew, at_work
@@ -169,8 +169,9 @@ async def test_a_worker_that_never_calls(tmp_path: Path, monkeypatch: pytest.Mon
         assert hosts.containers() == []
 
 
-async def test_a_host_that_is_not_there_is_named_before_any_worker_starts(tmp_path: Path) -> None:
+async def test_a_host_that_is_not_there_is_named_before_any_worker_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that cannot be reached is exit 7 with its name; on the other nothing is left."""
+    monkeypatch.setattr(ssh_link, "WAIT_S", (0.01, 0.02))
     async with rig(tmp_path) as hosts:
         hosts.targets["b"] = hosts.targets["b"].model_copy(update={"port": 1})
         with pytest.raises(Unreachable, match="b: "):

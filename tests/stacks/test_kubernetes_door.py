@@ -93,6 +93,7 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else a body waits 40 ms for its head to be acknowledged
 
             def log_message(self, *_: Any) -> None:
                 """Quiet."""
