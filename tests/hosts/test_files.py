@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from errors import CmctlError
-from hosts import bundles, detached, flags, lease, rollback, transaction
-from hosts.events import silent
-from tests.hosts.fleet import GATE, Fleet
+from hosts import bundles, detached, flags, lease
 from tests.hosts.machines import host, spec
 
 
@@ -126,18 +124,3 @@ async def test_a_canary_step_ends_by_itself_when_its_controller_is_gone(tmp_path
         await flags.write(one, newer, (flag.name,))
         await asyncio.sleep(0.4)
         assert flag.exists()
-
-
-async def test_the_slot_that_was_left_stops_when_its_warm_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sleeper waits for the lease, stops what is not live, and does nothing once the books have changed."""
-    with Fleet.made(tmp_path, monkeypatch) as fleet:
-        no_time = GATE.model_copy(update={"keep_warm_s": 0})
-        await transaction.apply(fleet.spec("1", gate=no_time), silent)
-        await transaction.apply(fleet.spec("2", gate=no_time), silent)
-        async with asyncio.timeout(10):
-            while fleet.engine("app1")["app1-blue"] == "running" or fleet.engine("app2")["app2-blue"] == "running":
-                await asyncio.sleep(0.02)
-        assert fleet.engine("app1")["app1-green"] == "running"
-        outcome, _ = await rollback.rollback("s", fleet.spec("2").hosts, None, silent)
-        assert (outcome.changed, outcome.evidence == "the former slot was warm") == (True, False)
-        assert fleet.engine("app1")["app1-blue"] == "running"

@@ -1,10 +1,12 @@
-"""The release transaction on a fleet of two balancers and two app hosts: all or none, whatever breaks and wherever."""
+"""The release transaction on a fleet of two balancers and two app hosts: all or none, whatever breaks and wherever.
+
+Real shells by the thousand, without root or Docker: a second or three each, so `make live` runs them, and
+`pytest -m live tests/hosts/test_transaction.py` while one works on a release. The fast suite has test_apply.py.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,24 +16,9 @@ from hosts.events import StepEvent, silent
 from hosts.rollback import rollback
 from hosts.transaction import apply
 from layout.release import Bundle
-from tests.hosts.fleet import Fleet
+from tests.hosts.fleet import GATE, Fleet
 
-
-@pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
-    with Fleet.made(tmp_path, monkeypatch) as fleet:
-        yield fleet
-
-
-async def test_a_release_reaches_all_hosts_and_a_second_run_changes_nothing(fleet: Fleet) -> None:
-    """The first goes to blue, the next to green, the same again nowhere; no journal stays."""
-    one, two = fleet.spec("1"), fleet.spec("2")
-    assert (await apply(one, silent)).slot == "blue"
-    assert fleet.live() == {one.release_id()}
-    outcome = await apply(two, silent)
-    assert (outcome.slot, outcome.former, fleet.live()) == ("green", one.release_id(), {two.release_id()})
-    assert not (await apply(two, silent)).changed
-    assert fleet.journals() == []
+pytestmark = pytest.mark.live
 
 
 async def test_the_way_back_moves_the_flag_and_brings_the_former_base_part_back(fleet: Fleet) -> None:
@@ -220,3 +207,17 @@ async def test_a_balancer_that_is_new_gets_the_fleets_flag_before_it_starts(flee
     (fleet.folder / "engines" / "lb2" / "lb2-base").unlink()
     await apply(two, silent)
     assert fleet.live() == {two.release_id()}
+
+
+async def test_the_slot_that_was_left_stops_when_its_warm_time_is_over(fleet: Fleet) -> None:
+    """The sleeper waits for the lease, stops what is not live, and does nothing once the books have changed."""
+    no_time = GATE.model_copy(update={"keep_warm_s": 0})
+    await apply(fleet.spec("1", gate=no_time), silent)
+    await apply(fleet.spec("2", gate=no_time), silent)
+    async with asyncio.timeout(10):
+        while fleet.engine("app1")["app1-blue"] == "running" or fleet.engine("app2")["app2-blue"] == "running":
+            await asyncio.sleep(0.02)
+    assert fleet.engine("app1")["app1-green"] == "running"
+    outcome, _ = await rollback("s", fleet.spec("2").hosts, None, silent)
+    assert (outcome.changed, outcome.evidence == "the former slot was warm") == (True, False)
+    assert fleet.engine("app1")["app1-blue"] == "running"
