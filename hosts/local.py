@@ -26,7 +26,9 @@ class LocalConnection:
         except FileNotFoundError as error:
             raise Unreachable(f"{argv[0]} is not installed on {self.name}", hint="cmctl doctor --fix") from error
         try:
-            out, err = await asyncio.wait_for(process.communicate(stdin), timeout_s)
+            # Not wait_for, which forgets a cancellation that comes with the answer.
+            async with asyncio.timeout(timeout_s):
+                out, err = await process.communicate(stdin)
         except TimeoutError as error:
             raise Unreachable(f"{argv[0]} on {self.name} did not end within {timeout_s:.0f} s", hint="cmctl doctor") from error
         finally:

@@ -65,7 +65,8 @@ class SshConnection:
         async with way.sessions:
             process = await self._start(way, ["sh", "-c", RUN, "run", f"{timeout_s + GRACE_S:g}", size, *argv])
             try:
-                out, err = await asyncio.wait_for(_talk(process, stdin), timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    out, err = await _talk(process, stdin)
             except TimeoutError as error:
                 await self._end(way, process)
                 raise Unreachable(f"{argv[0]} on {self.name} did not end within {timeout_s:.0f} s", hint="cmctl doctor") from error

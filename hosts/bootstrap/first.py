@@ -42,7 +42,8 @@ async def shown(address: str, port: int) -> Shown:
     try:
         for kind in KEYS:
             asked = asyncssh.get_server_host_key(address, port, server_host_key_algs=[kind], config=[])
-            key = await asyncio.wait_for(_or_none(asked), LIMIT_S)
+            async with asyncio.timeout(LIMIT_S):
+                key = await _or_none(asked)
             if key is not None:
                 words = key.export_public_key().decode().split()
                 where = address if port == asyncssh.DEFAULT_PORT else f"[{address}]:{port}"

@@ -48,7 +48,8 @@ async def guarded(host: Connection, steps: list[Step], carry_out: Callable[[Step
     try:
         for step in steps:
             await carry_out(step)
-        await asyncio.wait_for(again(), max(wait_s - 10.0, wait_s / 2))
+        async with asyncio.timeout(max(wait_s - 10.0, wait_s / 2)):
+            await again()
     except (Unreachable, TimeoutError) as error:
         await _wait(host, wait_s - (time.monotonic() - started))
         raise RolledBack(

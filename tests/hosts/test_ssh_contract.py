@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -49,3 +51,15 @@ async def test_connection(way: Callable[[Path], contextlib.AbstractAsyncContextM
     work.mkdir()
     async with way(tmp_path) as host:
         await claim(host, str(work))
+
+
+async def test_a_cancellation_with_the_answer_counts() -> None:
+    """Ctrl-C in the very turn in which a program's answer arrives is not forgotten."""
+    for number in range(150):
+        call = asyncio.create_task(LocalConnection("here").run(["true"]))
+        end = time.perf_counter() + number % 50 * 0.0002
+        while time.perf_counter() < end and not call.done():
+            await asyncio.sleep(0)
+        if call.cancel():
+            await asyncio.wait([call])
+            assert call.cancelled()
