@@ -63,6 +63,17 @@ async def each(hosts: Mapping[str, Host], work: Callable[[Host], Awaitable[Value
     return {name: result for name, result in zip(hosts, results, strict=True) if not isinstance(result, BaseException)}
 
 
+async def to_the_end(work: Awaitable[Value]) -> Value:
+    """What `work` returns. An impatient second Ctrl-C does not stop what clears up; it is forgotten."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            continue
+    return task.result()
+
+
 def together(errors: Sequence[Unreachable]) -> Unreachable:
     """One error that tells all: a fleet's problems are mended in one go, not one after another. What two say alike is told once."""
     errors = list({str(error): error for error in errors}.values())

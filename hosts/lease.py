@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from errors import CmctlError, Locked
 from hosts.connection import REPLACE, Completed
-from hosts.fleet import Host, each
+from hosts.fleet import Host, each, to_the_end
 from hosts.owner import Holder, me
 
 TTL_S = 30
@@ -87,8 +87,12 @@ async def held(hosts: Mapping[str, Host], operation: str) -> AsyncIterator[Lease
     token = uuid.uuid4().hex
     fences: dict[str, str] = {}
     try:
-        for host in hosts.values():
-            fences[host.name] = await _acquire(host, token, operation)
+        for name, host in hosts.items():
+            try:
+                fences[name] = await _acquire(host, token, operation)
+            except asyncio.CancelledError:
+                fences[name] = ""  # it may just have said yes
+                raise
         # Taking the last one may have used up most of the first one's time.
         await each(hosts, lambda host: _extend(host, token, TTL_S))
         renewal = asyncio.create_task(_renew(hosts, token))
@@ -99,7 +103,7 @@ async def held(hosts: Mapping[str, Host], operation: str) -> AsyncIterator[Lease
             with contextlib.suppress(asyncio.CancelledError):
                 await renewal
     finally:
-        await each({name: hosts[name] for name in fences}, lambda host: _extend(host, token, 0))
+        await to_the_end(each({name: hosts[name] for name in fences}, lambda host: _extend(host, token, 0)))
 
 
 async def _acquire(host: Host, token: str, operation: str, dead: str = "") -> str:

@@ -19,7 +19,7 @@ from hosts import state as states
 from hosts import steps, survey
 from hosts.events import Outcome, Report, StepEvent
 from hosts.failure import told
-from hosts.fleet import Host, connect, each
+from hosts.fleet import Host, connect, each, to_the_end
 from hosts.lease import Lease
 from hosts.recovery import finish, recover, take_back
 from hosts.run import Run, entry
@@ -99,7 +99,7 @@ async def carry_out(run: Run, plan: Sequence[Step]) -> None:
             run.report(StepEvent(name, number, len(plan), "end", detail, time.monotonic() - begun))
             _die("after", number, name)
     except (Exception, asyncio.CancelledError) as error:
-        left = await _to_the_end(_finish(run) if passed else _undo(run, error))
+        left = await to_the_end(_finish(run) if passed else _undo(run, error))
         if passed and left is None and isinstance(error, Exception):
             run.notes.append("closing the books took a second try")
             return
@@ -108,17 +108,6 @@ async def carry_out(run: Run, plan: Sequence[Step]) -> None:
 
 async def _note(run: Run, step: str, *, passed: bool) -> None:
     await each(run.hosts, lambda host: states.note(host, run.lease, entry(run, host.name, step, passed=passed)))
-
-
-async def _to_the_end(undo: Awaitable[Exception | None]) -> Exception | None:
-    """An impatient second Ctrl-C does not stop the way back."""
-    task = asyncio.ensure_future(undo)
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            continue
-    return task.result()
 
 
 async def _undo(run: Run, error: BaseException) -> Exception | None:

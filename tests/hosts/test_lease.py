@@ -34,6 +34,24 @@ async def test_a_living_owner_is_named(tmp_path: Path) -> None:
     assert (await lease.holder(one)) is None
 
 
+async def test_who_is_interrupted_gives_back(tmp_path: Path) -> None:
+    """Interrupted once or twice, at any moment from the question to the end, nobody holds the lease a moment later."""
+    one = host(tmp_path)
+
+    async def owner() -> None:
+        async with lease.held({"one": one}, "x"):
+            pass
+
+    for number in range(40):
+        task = asyncio.create_task(owner())
+        await asyncio.sleep(number * 0.0008)
+        task.cancel()
+        await asyncio.sleep(number % 3 * 0.001)
+        task.cancel()
+        await asyncio.wait([task])
+        assert await lease.holder(one) is None, f"interrupted after {number * 0.8:.1f} ms"
+
+
 async def test_the_fence_only_grows(tmp_path: Path) -> None:
     """Every owner gets a higher number than the one before, also after the lease was given back."""
     one = host(tmp_path)
