@@ -25,7 +25,7 @@ def releases(
     if as_json:
         ui.emit("cmctl/releases/1", {"stack": where.stack, "releases": rows})
         return
-    fleet_view.show_releases(where.stack, rows)
+    fleet_view.show_releases(where, rows)
     ui.hint(f"cmctl rollback --phase {where.phase} --env {env} --to RELEASE")
 
 

@@ -34,9 +34,9 @@ def releases(seen: Mapping[str, Observed]) -> list[dict[str, Any]]:
     return rows
 
 
-def show_releases(stack: str, rows: list[dict[str, Any]]) -> None:
+def show_releases(where: Fleet, rows: list[dict[str, Any]]) -> None:
     if not rows:
-        raise BadInput(f"{stack} has no release", hint="cmctl deploy")
+        raise BadInput(f"{where.stack} has no release", hint=f"cmctl deploy --phase {where.phase}")
     ui.table(("release", "version", "slot", "state"), [(row["release"], row["version"], row["slot"] or "", row["state"]) for row in rows])
 
 

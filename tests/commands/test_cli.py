@@ -49,10 +49,10 @@ def test_exit_codes(kind: type[CmctlError], code: int) -> None:
 def test_a_bug_shows_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """An unforeseen exception becomes a short text with exit 1, without a traceback."""
 
-    def broken(**_: object) -> None:
+    def broken(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(cli, "app", broken)
+    monkeypatch.setattr("phases.load.load", broken)
     assert cli.main(["phases"]) == 1
     err = capsys.readouterr().err
     assert "ZeroDivisionError" in err
