@@ -5,33 +5,60 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
 
 import errors
 from cli import app
+from commands.hints import leaf
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "runbooks" / "README.md"]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "images/README.md", "runbooks/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 
 def shown_commands(text: str) -> list[list[str]]:
-    """cmctl lines in fenced shell blocks, without their comments."""
-    blocks = re.findall(r"```(?:sh|bash[^\n]*)\n(.*?)```", text, flags=re.DOTALL)
+    """cmctl lines in fenced blocks, without their comments."""
+    blocks = re.findall(r"```(?:|sh|bash[^\n]*)\n(.*?)```", text, flags=re.DOTALL)
     lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
     return [shlex.split(line)[1:] for line in lines if line.startswith("cmctl ")]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def told_commands(text: str) -> list[list[str]]:
+    """Commands and options that stand in a sentence, as `cmctl images --prune`."""
+    return [shlex.split(words) for words in re.findall(r"`cmctl ([^`…]+)`", text)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_shown_commands_exist(page: Path) -> None:
-    """Every cmctl command that a page shows parses."""
-    group = get_command(app)
+    """Every cmctl command that a page shows parses, down to the last of its words."""
     for words in shown_commands(page.read_text(encoding="utf-8")):
-        context = group.make_context("cmctl", list(words))
-        name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])  # type: ignore[attr-defined]
-        assert command is not None, words
-        command.make_context(name, rest, parent=context)
+        assert_parses(words)
+
+
+def assert_parses(words: list[str]) -> None:
+    command: Any = get_command(app)
+    context, rest = command.make_context("cmctl", list(words)), list(words)
+    while hasattr(command, "commands"):
+        rest = [*context._protected_args, *context.args]
+        if not rest and command.invoke_without_command:
+            return
+        name, command, rest = command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted((ROOT / "runbooks").glob("*.md"))], ids=lambda page: str(page.relative_to(ROOT)))
+def test_told_commands_exist(page: Path) -> None:
+    """Every cmctl command that stands in a sentence has these words and options."""
+    for words in told_commands(page.read_text(encoding="utf-8")):
+        command, named = leaf(get_command(app), words)
+        known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
+        assert named or words[0] in known, words
+        assert [word for word in words if word.startswith("-") and word.partition("=")[0] not in known] == [], words
 
 
 def test_exit_codes_are_the_codes() -> None:
@@ -72,6 +99,7 @@ def test_decisions_are_numbered() -> None:
     for page in pages[1:]:
         text = page.read_text(encoding="utf-8")
         assert all(part in text for part in ("**Context.**", "**Choice.**", "**Price.**")), page.name
+        assert text.startswith(f"# {page.name[:4]} — "), page.name
 
 
 def test_no_machine_is_named() -> None:
@@ -81,3 +109,19 @@ def test_no_machine_is_named() -> None:
     ours = [path for path in files if ".venv" not in path.parts and path != Path(__file__)]
     found = [str(path.relative_to(ROOT)) for path in ours if wrong.search(path.read_text(encoding="utf-8"))]
     assert found == []
+
+
+# Between processes of cmctl, or for its tests.
+INNER = {
+    "CMCTL_CLOUDS", "CMCTL_DOOR", "CMCTL_DEMO_START", "CMCTL_FAULTS", "CMCTL_GATHER_S", "CMCTL_KEEP_VOLUMES", "CMCTL_KILL_AT",
+    "CMCTL_LOAD_PLAN", "CMCTL_PID", "CMCTL_PYTHON", "CMCTL_ROOT",
+}  # fmt: skip
+
+
+def test_variables_are_told() -> None:
+    """The page of variables has every one that the product reads and a person may set, and no other of cmctl's."""
+    page = (ROOT / "docs" / "variables.md").read_text(encoding="utf-8")
+    outside = {"tests", ".venv", "build"}
+    files = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in outside]
+    read = {name for path in files for name in re.findall(r"\bCMCTL_[A-Z_]+", path.read_text(encoding="utf-8"))}
+    assert set(re.findall(r"^\| `(CMCTL_[A-Z_]+)`", page, flags=re.MULTILINE)) == read - INNER
