@@ -157,7 +157,8 @@ def adopt(
     ui.table(("layer", "release"), list(done.releases.items()))
     for layer in done.left:
         ui.say(f"{layer} lives in a cloud: pulumi import brings its resources back (docs/hosts.md)")
-    ui.hint(f"cmctl preview --phase 2 --env {env}")
+    phases = [layer.removeprefix("phase") for layer in done.releases if layer.startswith("phase")]
+    ui.hint(f"cmctl preview --phase {max(phases, default='2')} --env {env}")
 
 
 def register(app: typer.Typer) -> None:

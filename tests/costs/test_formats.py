@@ -44,7 +44,9 @@ def test_the_examples_are_read(tmp_path: Path) -> None:
     assert audit([Source("table.yaml", EXAMPLES["cmctl/cost-table/1"])]).rows
 
 
-@pytest.mark.parametrize("kind", [Price, Tier, Rate, bills.Bounds, bills.Each, bills.Population, bills.Counted, bills.Revenue, bills.Extra, bills.Bill, Capacity])
+@pytest.mark.parametrize(
+    "kind", [Price, Tier, Rate, bills.Bounds, bills.Each, bills.Population, bills.Counted, bills.Revenue, bills.Extra, bills.Bill, Capacity]
+)
 def test_every_key_is_told(kind: type[BaseModel]) -> None:
     """No key of a price book, a bill or a capacity record is left out of the page: it stands in an example, or in backquotes."""
     page = PAGE.read_text()
