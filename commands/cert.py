@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True, help="The certificate that users meet: w
 
 
 def status(env: options.Env = "local", platform: options.Platform = "codementee", as_json: options.Json = False) -> None:
-    """Show what each load balancer answers with, until when, and what is wrong with it. Exit 3 when clients would refuse it."""
+    """Show the certificate of each load balancer. Until when it holds, and what is wrong with it; exit 3 when clients would refuse it."""
     from commands import ui
     from errors import GateRefused
     from stacks.certificates import status as look
@@ -34,7 +34,7 @@ def renew(
     force: Annotated[bool, typer.Option("--force", help="Also when the one there is lasts for more than 30 days.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Get a new certificate when 30 days are left and bring it to the load balancers; no request is lost. For a daily timer."""
+    """Get a new certificate when 30 days are left. It is brought to the load balancers, and no request is lost. For a daily timer."""
     from commands import ui
     from stacks.certificates import renew as carry_out
 

@@ -21,7 +21,7 @@ def preview(
     refresh: Refresh = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show what a deploy would change: resources, files, price, risk, expected time. Changes nothing."""
+    """Show what a deploy would change. Resources, files, price, risk, expected time; nothing is changed."""
     from commands import plan_view, ui
     from errors import GateRefused
     from stacks.deployment import Wish
@@ -49,7 +49,7 @@ def deploy(
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
-    """Bring a phase to the version asked for, on all hosts or on none, and send the users there."""
+    """Bring a version out, on all hosts of a phase or on none. Then the users are sent there."""
     from commands import on_cluster, parse, plan_view, progress, ui
     from commands import prove as traffic
     from stacks.deployment import Wish
@@ -79,7 +79,7 @@ def rollback(
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
-    """Send the traffic back to the release before: under a second while it is warm."""
+    """Send the traffic back to the release before. Under a second while it is warm."""
     from commands import on_cluster, steps_view, ui
     from commands import prove as traffic
     from stacks.way_back import flip, proven
@@ -102,7 +102,7 @@ def rollback(
 def status(
     env: options.Env = "local", platform: options.Platform = "codementee", phase: options.MaybePhase = None, as_json: options.Json = False
 ) -> None:
-    """What runs: the live phase, releases and slots, containers, open operations; on a cluster every service and its autoscaler."""
+    """What runs, and which phase is live. Releases and slots, containers, open operations; on a cluster every service and its autoscaler."""
     from commands import on_cluster, status_view, ui
     from stacks.standing import standing
 

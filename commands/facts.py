@@ -14,7 +14,7 @@ def phases(
     sources: Annotated[bool, typer.Option("--sources", help="Also list every number with its source.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """List the platform's phases: targets, SLOs, machines, database tier."""
+    """List the platform's phases. Targets, SLOs, machines, database tier."""
     from commands import ui
     from phases.load import load
 

@@ -34,7 +34,7 @@ def add(
     ] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Make a bare Debian or Ubuntu machine ready: deploy user, engine, firewall and all; print the lines for the environment's file."""
+    """Make a bare Debian or Ubuntu machine ready. Deploy user, engine, firewall and all; prints the lines for the environment's file."""
     from commands import steps_view, ui
     from stacks import joining
 
@@ -78,7 +78,7 @@ def create(
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
-    """Make the machines that the environment's `machines:` asks of a cloud, protected; existing ones are never touched."""
+    """Make the machines that `machines:` asks of a cloud. They are protected; existing ones are never touched."""
     from commands import plan_view, progress, ui
     from stacks import cloud_machines
 
@@ -114,7 +114,7 @@ def resize(
     wait: Annotated[float, typer.Option("--wait", help="Minutes to wait for the panel.", min=0)] = 30,
     as_json: options.Json = False,
 ) -> None:
-    """Let a machine grow to what a phase asks for: shows what to click, waits, then checks memory, CPUs and disk on the machine."""
+    """Let a machine grow to what a phase asks for. Shows what to click, waits, then checks memory, CPUs and disk on the machine."""
     from commands import ui
     from stacks import growing
 
@@ -138,7 +138,7 @@ def snapshot(
     done: Annotated[str, typer.Option("--done", help="The snapshot's name, once it is taken; then nothing is asked.")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Keep a machine as it is before a big step: shows what to click, and writes the snapshot's name down on the machine."""
+    """Keep a machine as it is before a big step. Shows what to click, and writes the snapshot's name down on the machine."""
     from commands import ui
     from errors import BadInput
     from stacks import growing

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 import cli
 from errors import BadInput, CannotTell, CmctlError, GateRefused, Interrupted, Locked, RolledBack, Unreachable
@@ -57,3 +60,29 @@ def test_a_bug_shows_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     err = capsys.readouterr().err
     assert "ZeroDivisionError" in err
     assert "Traceback" not in err
+
+
+def every(command: Any, name: str = "cmctl") -> Iterator[tuple[str, Any]]:
+    """A command and those below it, with the words that name them."""
+    yield name, command
+    for word, one in getattr(command, "commands", {}).items():
+        yield from every(one, f"{name} {word}")
+
+
+COMMANDS = dict(every(get_command(cli.app)))
+
+
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if hasattr(command, "commands")])
+def test_lists_of_commands_are_whole(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal of 80 columns no command's line is cut off."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.main([*name.split()[1:], "--help"]) == 0
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_everything_explains_itself(name: str) -> None:
+    """Every command, argument and option says what it is for."""
+    command = COMMANDS[name]
+    assert command.help
+    assert [one.name for one in command.params if not one.help] == []
