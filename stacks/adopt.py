@@ -40,7 +40,7 @@ def adopt(platform: str, environment: str, report: Report, on_event: OnEvent) ->
     drift = [line for one in door.compare_now(specs).values() for line in one.differences]
     if drift:
         phase = max(one.phase.number for one in found.values())
-        hint = f"cmctl drift --phase {phase} --env {environment} --fix"
+        hint = f"cmctl deploy --phase {phase} --env {environment}"
         raise BadInput("the hosts differ from their own books", why="\n".join(drift), hint=hint)
     any_facts = next(iter(found.values()))
     secrets = secret_store.restore(any_facts.environment, platform, _secrets(specs, any_facts), homes.home())

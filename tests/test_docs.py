@@ -125,3 +125,36 @@ def test_variables_are_told() -> None:
     files = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in outside]
     read = {name for path in files for name in re.findall(r"\bCMCTL_[A-Z_]+", path.read_text(encoding="utf-8"))}
     assert set(re.findall(r"^\| `(CMCTL_[A-Z_]+)`", page, flags=re.MULTILINE)) == read - INNER
+
+
+def test_every_page_is_found_from_the_readme() -> None:
+    """Every page of docs/ and runbooks/ is linked from the README, or from a page that is; decisions stand in their folder."""
+    seen, due = set(), [ROOT / "README.md"]
+    while due:
+        page = due.pop()
+        if page in seen or not page.is_file():
+            continue
+        seen.add(page)
+        due += [(page.parent / target).resolve() for target in re.findall(r"\]\(([^)#:]+\.md)\)", page.read_text(encoding="utf-8"))]
+    pages = {path for room in ("docs", "runbooks") for path in (ROOT / room).rglob("*.md") if path.parent.name != "adr"}
+    assert {str(path.relative_to(ROOT)) for path in pages - seen} == set()
+
+
+def test_the_house_is_as_the_design_says() -> None:
+    """Every file that the design's page names in its house is there, or stands among what is not built yet."""
+    house = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("## 2. ")[1].split("## 3. ")[0]
+    due = re.findall(r"^Not built yet: .*$", house, flags=re.MULTILINE)[0]
+    named = set(re.findall(r"\b[A-Za-z][\w.-]*\.(?:py|md|yaml|toml)\b", house))
+    there = {path.name for path in ROOT.rglob("*") if ".venv" not in path.parts}
+    assert named - there == set(re.findall(r"`([\w-]+\.\w+)`", due))
+
+
+def test_figures_of_the_readme_are_the_benchmarks() -> None:
+    """What the README's tables measured stands in docs/benchmarks.md, to the digit."""
+    readme, benchmarks = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/benchmarks.md"))
+    plain = benchmarks.replace(",", "").replace("\N{MINUS SIGN}", "-")
+    rows = [row for row in re.findall(r"^\|(.*)\|$", readme, flags=re.MULTILINE) if re.search(r"\d", row) and not re.match(r" \d+ \|", row)]
+    figures = {figure.replace(",", "") for row in rows for figure in re.findall(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?: %| ms)?", row)}
+    minutes = {"4.4", "7"}  # 264 s and 420 s there
+    assert len(figures) > 10
+    assert {figure for figure in figures - minutes if not re.search(rf"(?<![\w.]){re.escape(figure)}(?![\d.]\d)", plain)} == set()
