@@ -22,10 +22,10 @@ def status(env: options.Env = "local", platform: options.Platform = "codementee"
         ui.emit("cmctl/cert/1", {"certificates": [_document(one) for one in found]})
     else:
         ui.table(("stack", "host", "ends", "issuer", "names", "remarks"), [_row(one) for one in found])
-        ui.hint(f"cmctl cert renew --env {env}" if found else f"cmctl deploy --env {env}")
+        ui.hint(f"cmctl cert renew {options.at(platform, env)}" if found else f"cmctl deploy {options.where(platform, 2, env)}")
     wrong = [f"{one.stack} {one.host}: {'; '.join(one.problems)}" for one in found if one.problems]
     if wrong:
-        raise GateRefused("\n".join(wrong), hint=f"cmctl cert renew --env {env}")
+        raise GateRefused("\n".join(wrong), hint=f"cmctl cert renew {options.at(platform, env)}")
 
 
 def renew(
@@ -43,7 +43,7 @@ def renew(
         ui.emit("cmctl/cert-renewal/1", {"issued": done.issued, "ends": done.ends.isoformat(), "hosts": list(done.hosts)})
         return
     ui.say(f"{'a new certificate' if done.issued else 'the certificate'} ends on {done.ends:%Y-%m-%d}; {_where(done.hosts)}")
-    ui.hint(f"cmctl cert status --env {env}")
+    ui.hint(f"cmctl cert status {options.at(platform, env)}")
 
 
 def _where(hosts: tuple[str, ...]) -> str:

@@ -75,7 +75,7 @@ def load(
     wanted = images.local(found.plan, found.version, ui.say)
     cluster.load_images(wanted)
     ui.table(("image",), [(name,) for name in sorted(wanted)])
-    ui.hint(f"cmctl deploy --phase {phase} --env {env} --version {found.version}")
+    ui.hint(f"cmctl deploy {options.where(platform, phase, env)} --version {found.version}")
 
 
 def register(app: typer.Typer) -> None:

@@ -32,9 +32,9 @@ def preview(
         ui.emit("cmctl/preview/1", plan_view.document(seen))
     else:
         plan_view.show(seen)
-        ui.hint(f"cmctl deploy --phase {phase} --env {env}")
+        ui.hint(f"cmctl deploy {options.where(platform, phase, env)}")
     if check and seen.changes:
-        raise GateRefused(f"{len(seen.changes)} resources would change", hint=f"cmctl deploy --phase {phase} --env {env}")
+        raise GateRefused(f"{len(seen.changes)} resources would change", hint=f"cmctl deploy {options.where(platform, phase, env)}")
 
 
 def deploy(
@@ -63,9 +63,9 @@ def deploy(
         ui.confirm(f"Deploy {platform} {seen.version} to {env}?", yes=yes)
     with traffic.around(platform, seen.live, env, wanted=prove), progress.shown() as on_event:
         done = carry_out(seen, on_event)
-    where = f"--phase {phase} --env {env}"
+    where = options.where(platform, phase, env)
     # Without a phase the hosts are asked.
-    status = f"cmctl status {where if on_cluster.concerns(platform, phase, env) else f'--env {env}'}"
+    status = f"cmctl status {where if on_cluster.concerns(platform, phase, env) else options.at(platform, env)}"
     back = f" · cmctl rollback {where}" if done.former else ""
     plan_view.tell("deploy", done, f"{status} · cmctl loadtest --smoke {where}{back}", as_json=as_json)
 
@@ -96,7 +96,7 @@ def rollback(
 
     with progress.shown() as on_event:
         done = follow(flipped, on_event)
-    plan_view.tell("rollback", done, f"cmctl status --env {env}", as_json=as_json)
+    plan_view.tell("rollback", done, f"cmctl status {options.at(platform, env)}", as_json=as_json)
 
 
 def status(
@@ -114,7 +114,7 @@ def status(
         ui.emit("cmctl/status/1", status_view.document(seen))
         return
     status_view.show(seen)
-    ui.hint("cmctl deploy --phase 2" if seen.live is None else f"cmctl preview --phase {seen.live} --env {env}")
+    ui.hint(f"cmctl {'deploy' if seen.live is None else 'preview'} {options.where(platform, 2 if seen.live is None else seen.live, env)}")
 
 
 def destroy(

@@ -30,7 +30,7 @@ def phases(
     )
     if sources:
         ui.table(("file", "number", "value", "source", "note"), list(_sources(loaded)))
-    ui.hint("cmctl preview --phase 2")
+    ui.hint(f"cmctl preview {options.where(platform, 2, 'local')}")
 
 
 def _row(phase: object) -> tuple[object, ...]:

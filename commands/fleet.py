@@ -26,7 +26,7 @@ def releases(
         ui.emit("cmctl/releases/1", {"stack": where.stack, "releases": rows})
         return
     fleet_view.show_releases(where, rows)
-    ui.hint(f"cmctl rollback --phase {where.phase} --env {env} --to RELEASE")
+    ui.hint(f"cmctl rollback {options.where(platform, where.phase, env)} --to RELEASE")
 
 
 def logs(
@@ -158,7 +158,7 @@ def adopt(
     for layer in done.left:
         ui.say(f"{layer} lives in a cloud: pulumi import brings its resources back (docs/hosts.md)")
     phases = [layer.removeprefix("phase") for layer in done.releases if layer.startswith("phase")]
-    ui.hint(f"cmctl preview --phase {max(phases, default='2')} --env {env}")
+    ui.hint(f"cmctl preview {options.where(platform, int(max(phases, default='2')), env)}")
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from commands import ui
+from commands import options, ui
 from errors import BadInput
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def drain(where: Fleet, host: str, *, back: bool, wait_s: int, as_json: bool) ->
         ui.emit("cmctl/drain/1", {"stack": where.stack, "host": host, "drained": not back, "changed": changed})
     else:
         ui.say(f"{host} {'serves again' if back else 'is drained'}{'' if changed else ', as it was'}")
-        ui.hint(f"cmctl status --env {where.facts.environment.name}" if back else f"cmctl drain {host} --back")
+        place = options.at(where.facts.loaded.platform.name, where.facts.environment.name)
+        ui.hint(f"cmctl status {place}" if back else f"cmctl drain {host} --back --phase {where.phase} {place}")
 
 
 def serving_version(where: Fleet) -> str:

@@ -51,7 +51,7 @@ def add(
     if done.lines:
         ui.say(f"under `hosts:` in environments/{env}.yaml:")
         print(done.lines, end="")
-    ui.hint(f"cmctl preview --phase 2 --env {env}")
+    ui.hint(f"cmctl preview {options.where(platform, 2, env)}")
 
 
 def _ask(name: str, address: str, seen: Shown, fingerprint: str) -> None:
@@ -98,7 +98,10 @@ def create(
         return
     ui.table(("host", "address"), sorted(made.addresses.items()))
     for name, address in made.addresses.items():
-        ui.hint(f"cmctl host add {name} --env {env} --address {address} " + " ".join(f"--role {role}" for role in made.roles[name]))
+        ui.hint(
+            f"cmctl host add {name} {options.at(platform, env)} --address {address} "
+            + " ".join(f"--role {role}" for role in made.roles[name])
+        )
 
 
 Provider = Annotated[str, typer.Option("--provider", help="Whose panel is shown: hostinger, hetzner or other.")]
@@ -126,7 +129,7 @@ def resize(
         ui.emit("cmctl/host-resize/1", {"host": name, "memory_mb": system.memory_mb, "cpus": system.cpus, "disk_mb": system.disk_mb})
         return
     ui.say(f"✓ {name} has {system.memory_mb} MiB of memory, {system.cpus} CPUs and {system.disk_mb} MiB of disk", style="bold green")
-    ui.hint(f"cmctl deploy --phase {phase} --env {env}")
+    ui.hint(f"cmctl deploy {options.where(platform, phase, env)}")
 
 
 @group.command()

@@ -91,7 +91,7 @@ def images(
     )
     if prune:
         ui.say(f"removed {len(removed)} images")
-    ui.hint(f"cmctl deploy --phase {phase} --env {env}")
+    ui.hint(f"cmctl deploy {options.where(platform, phase, env)}")
 
 
 def register(app: typer.Typer) -> None:

@@ -29,7 +29,7 @@ def render(
         ui.emit("cmctl/render/1", {"out": str(out), "files": files})
         return
     ui.table(("file", "bytes"), sorted(files.items()), right=("bytes",))
-    ui.hint(f"cmctl preview --phase {phase} --env {env}")
+    ui.hint(f"cmctl preview {options.where(platform, phase, env)}")
 
 
 def register(app: typer.Typer) -> None:

@@ -38,7 +38,7 @@ COMMAND = re.compile(r"(?<![\w/-])cmctl((?: +[^\s;,:()`…]+)+)")
 
 @dataclass(frozen=True)
 class Text:
-    """A text of the code: where it stands, whether it is the value of hint=, fix= or read=, and what it says."""
+    """A text of the code: where it stands, whether it is a next command or the value of hint=, fix= or read=, and what it says."""
 
     place: str
     kind: str
@@ -58,7 +58,7 @@ def spelled(node: ast.expr) -> str | None:
 
 
 def texts(path: Path) -> Iterator[Text]:
-    """Every text of a file; those of hint=, fix= and read= under their names, in a choice of two both."""
+    """Every text of a file; those of hint=, fix= and read= under their names, of ui.hint as next, in a choice of two both."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         place = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
@@ -67,12 +67,17 @@ def texts(path: Path) -> Iterator[Text]:
                 said = spelled(one)
                 if said is not None:
                     yield Text(f"{path.relative_to(ROOT)}:{one.lineno}", node.arg, said)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "ui.hint":
+            for one in (node.args[0].body, node.args[0].orelse) if isinstance(node.args[0], ast.IfExp) else node.args[:1]:
+                yield Text(place, "next", spelled(one) or "")
         elif isinstance(node, ast.expr) and (said := spelled(node)):
             yield Text(place, "text", said)
 
 
 ALL = [text for path in FILES for text in texts(path)]
 GROUP = get_command(app)
+# Commands that are no environment's in the first place.
+HERE = {"images", "cost"}
 # Hints whose options are another program's.
 OTHERS = ("kubectl", "ssh", "pulumi", "docker", "if the data is to go: pulumi", "nc ", "getent")
 
@@ -84,8 +89,9 @@ def every(group: Any) -> Iterator[Any]:
         yield from every(one)
 
 
-def wrong(words: list[str], *, whole: bool) -> str:
-    """What is wrong with a command's words, "" if nothing; `whole`: it must be one that can be typed as it stands."""
+def wrong(words: list[str], kind: str) -> str:
+    """What is wrong with a command's words, "" if nothing; those of a text may be a part of one, others are typed as they stand."""
+    whole = kind != "text"
     command, named = leaf(GROUP, words)
     rest = words[len(named) :]
     if not named:
@@ -97,21 +103,22 @@ def wrong(words: list[str], *, whole: bool) -> str:
         return f"it has no {', '.join(strange)}"
     if not whole or FILLED in rest or "--help" in options:
         return ""
-    # The phase is put in at the door (commands/hints.py).
-    wanted = [one.opts[0] for one in command.params if one.required and one.opts[0] != "--phase"]
+    # Phase and environment of a hint are put in at the door (commands/hints.py); those of a next command have to be there.
+    wanted = [one.opts[0] for one in command.params if one.required and (kind == "next" or one.opts[0] != "--phase")]
+    wanted += ["--env"] if kind == "next" and "--env" in known and named[0] not in HERE else []
     given = [*options, *(name for name in wanted if not name.startswith("-") and any(not word.startswith("-") for word in rest))]
     missing = [name for name in wanted if name not in given]
     return f"it needs {', '.join(missing)}" if missing else ""
 
 
-@pytest.mark.parametrize("kind", ["hint", "fix", "text"])
+@pytest.mark.parametrize("kind", ["hint", "next", "fix", "text"])
 def test_commands_exist(kind: str) -> None:
-    """Every command that the code names has these words and options; those of a hint can be typed as they stand."""
+    """Every command that the code names has these words and options; those of a hint or a next command can be typed as they stand."""
     found = []
     for text in ALL:
         for match in COMMAND.finditer(text.said) if text.kind == kind else ():
             words = [word.strip("'\"") for word in match[1].split()]
-            if trouble := wrong(words, whole=kind != "text"):
+            if trouble := wrong(words, kind):
                 found.append(f"{text.place}: {match[0]}: {trouble}")
     assert found == []
 
