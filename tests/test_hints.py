@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.main import get_command
 
 from cli import app
@@ -33,6 +33,7 @@ ROOMS = (
 FILES = [*(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))), *sorted(ROOT.glob("*.py"))]
 # Stands for what a hint fills in when the error is raised.
 FILLED = "FILLED"
+TELLS = re.compile(r"\b(hint|fix|read)=|ui\.hint|\bcmctl |\.md\b")
 COMMAND = re.compile(r"(?<![\w/-])cmctl((?: +[^\s;,:()`…]+)+)")
 
 
@@ -59,8 +60,8 @@ def spelled(node: ast.expr) -> str | None:
 
 def texts(path: Path) -> Iterator[Text]:
     """Every text of a file; those of hint=, fix= and read= under their names, of ui.hint as next, in a choice of two both."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    source = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(source)) if TELLS.search(source) else ():
         place = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.keyword) and node.arg in {"hint", "fix", "read"}:
             for one in (node.value.body, node.value.orelse) if isinstance(node.value, ast.IfExp) else (node.value,):
@@ -74,8 +75,6 @@ def texts(path: Path) -> Iterator[Text]:
             yield Text(place, "text", said)
 
 
-ALL = [text for path in FILES for text in texts(path)]
-GROUP = get_command(app)
 # Commands that are no environment's in the first place.
 HERE = {"images", "cost"}
 # Hints whose options are another program's.
@@ -89,10 +88,25 @@ def every(group: Any) -> Iterator[Any]:
         yield from every(one)
 
 
+@functools.cache
+def everything() -> tuple[Text, ...]:
+    return tuple(text for path in FILES for text in texts(path))
+
+
+def found(*kinds: str) -> list[Text]:
+    """The texts of these kinds, of the whole product."""
+    return [text for text in everything() if text.kind in kinds]
+
+
+@functools.cache
+def group() -> Any:
+    return get_command(app)
+
+
 def wrong(words: list[str], kind: str) -> str:
     """What is wrong with a command's words, "" if nothing; those of a text may be a part of one, others are typed as they stand."""
     whole = kind != "text"
-    command, named = leaf(GROUP, words)
+    command, named = leaf(group(), words)
     rest = words[len(named) :]
     if not named:
         return f"there is no command {words[0]}" if whole and words[0] != FILLED else ""
@@ -111,22 +125,21 @@ def wrong(words: list[str], kind: str) -> str:
     return f"it needs {', '.join(missing)}" if missing else ""
 
 
-@pytest.mark.parametrize("kind", ["hint", "next", "fix", "text"])
-def test_commands_exist(kind: str) -> None:
+def test_commands_exist() -> None:
     """Every command that the code names has these words and options; those of a hint or a next command can be typed as they stand."""
-    found = []
-    for text in ALL:
-        for match in COMMAND.finditer(text.said) if text.kind == kind else ():
+    troubles = []
+    for text in found("hint", "next", "fix", "text"):
+        for match in COMMAND.finditer(text.said):
             words = [word.strip("'\"") for word in match[1].split()]
-            if trouble := wrong(words, kind):
-                found.append(f"{text.place}: {match[0]}: {trouble}")
-    assert found == []
+            if trouble := wrong(words, text.kind):
+                troubles.append(f"{text.place}: {match[0]}: {trouble}")
+    assert troubles == []
 
 
 def test_options_exist() -> None:
     """An option that a hint names by itself is one of some command."""
-    known = {name for command in every(GROUP) for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
-    hints = [text for text in ALL if text.kind in {"hint", "fix"} and not text.said.startswith(OTHERS)]
+    known = {name for command in every(group()) for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
+    hints = [text for text in found("hint", "fix") if not text.said.startswith(OTHERS)]
     named = [(text.place, option) for text in hints for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text.said)]
     assert named
     assert [f"{place}: {option}" for place, option in named if option not in known] == []
@@ -135,14 +148,18 @@ def test_options_exist() -> None:
 def test_verbs_exist() -> None:
     """Every `make VERB` of a hint stands in the Makefile."""
     verbs = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
-    named = [(text.place, verb) for text in ALL if text.kind != "text" for verb in re.findall(r"\bmake ([a-z-]+)", text.said)]
+    named = [(text.place, verb) for text in found("hint", "fix", "next") for verb in re.findall(r"\bmake ([a-z-]+)", text.said)]
     assert named
     assert [f"{place}: make {verb}" for place, verb in named if verb not in verbs | {"sure"}] == []
 
 
 def test_pages_exist() -> None:
     """Every page and file that an error says to read is there, and so is every page that any text names."""
-    named = {(text.place, page) for text in ALL for page in re.findall(r"\b(?:docs|runbooks)/[a-z0-9/-]+\.md\b", text.said)}
-    read = {(text.place, text.said) for text in ALL if text.kind == "read" and text.said}
+    named = {
+        (text.place, page)
+        for text in found("hint", "read", "text")
+        for page in re.findall(r"\b(?:docs|runbooks)/[a-z0-9/-]+\.md\b", text.said)
+    }
+    read = {(text.place, text.said) for text in found("read") if text.said}
     assert [f"{place}: {page}" for place, page in sorted(named | read) if not (ROOT / page).is_file()] == []
     assert read
