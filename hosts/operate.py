@@ -15,7 +15,10 @@ from layout.release import Target
 
 
 async def stand(stack: str, targets: Mapping[str, Target], balancers: Sequence[str], flag: str, *, on: bool) -> bool:
-    """Raise or remove a standing flag on all balancers; returns whether anything changed."""
+    """Raise or remove a standing flag on all balancers; returns whether anything changed.
+
+    Raises BadInput when a host is to be drained while another one is, Locked while somebody else changes the fleet.
+    """
     hosts = connect(stack, targets)
     doors = {name: hosts[name] for name in balancers}
     async with leases.held(hosts, f"{flag} {'on' if on else 'off'} for {stack}") as lease:
