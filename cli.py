@@ -10,7 +10,6 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from typer.main import get_command
 
 from commands import (
     cert,
@@ -74,9 +73,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         result = app(args=arguments, standalone_mode=False)
     except CmctlError as error:
-        return _fail(error, arguments)
+        return _fail(hints.placed(error, app, arguments), arguments)
     except typer.exceptions.TyperException as error:
-        return _fail(BadInput(error.format_message(), hint=_help(arguments)), arguments)
+        return _fail(BadInput(error.format_message(), hint=f"cmctl {_verb(arguments)}--help"), arguments)
     except (KeyboardInterrupt, typer.Abort):
         return _fail(Interrupted("interrupted"), arguments)
     except BrokenPipeError:
@@ -87,9 +86,8 @@ def main(argv: list[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _help(arguments: list[str]) -> str:
-    """The page of the command that was meant, as far as it is one."""
-    return " ".join(["cmctl", *hints.leaf(get_command(app), arguments)[1], "--help"])
+def _verb(arguments: list[str]) -> str:
+    return f"{arguments[0]} " if arguments and not arguments[0].startswith("-") else ""
 
 
 def _bug(error: Exception) -> CmctlError:
@@ -103,7 +101,6 @@ def _bug(error: Exception) -> CmctlError:
 def _fail(error: CmctlError, arguments: list[str]) -> int:
     if os.environ.get("CMCTL_DEBUG"):
         traceback.print_exc()
-    error.hint = hints.here(error.hint, get_command(app), arguments)
     if "--json" in arguments:
         print(json.dumps({"schema": "cmctl/error/1", **error.as_dict()}, indent=2))
     from commands import ui

@@ -6,9 +6,21 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import typer
+from typer.main import get_command
+
+from errors import CmctlError
+
 COMMAND = re.compile(r"(?<![\w./-])cmctl((?: [a-z][a-z-]*)+)(?![\w-])([^;,]*)")
 # Option → its short form, and what stands for a value that nobody has said.
 PLACES = {"--phase": ("-p", "N"), "--env": ("-e", ""), "--platform": ("", "")}
+
+
+def placed(error: CmctlError, app: typer.Typer, arguments: Sequence[str]) -> CmctlError:
+    """The error with a hint that is about the same place as the command that failed."""
+    if error.hint:
+        error.hint = here(error.hint, get_command(app), arguments)
+    return error
 
 
 def here(hint: str, group: Any, arguments: Sequence[str]) -> str:

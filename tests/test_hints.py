@@ -109,7 +109,8 @@ def wrong(words: list[str], kind: str) -> str:
     command, named = leaf(group(), words)
     rest = words[len(named) :]
     if not named:
-        return f"there is no command {words[0]}" if whole and words[0] != FILLED else ""
+        options = {option for one in command.params for option in one.opts}
+        return f"there is no command {words[0]}" if whole and not words[0].startswith((FILLED, *options)) else ""
     known = {name: one for one in command.params for name in (*one.opts, *one.secondary_opts)}
     options = [word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)]
     strange = [option for option in options if option not in known and option != "--help"]

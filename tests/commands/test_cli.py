@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import typer.main
 
 import cli
 from errors import BadInput, CannotTell, CmctlError, GateRefused, Interrupted, Locked, RolledBack, Unreachable
@@ -52,35 +49,11 @@ def test_exit_codes(kind: type[CmctlError], code: int) -> None:
 def test_a_bug_shows_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """An unforeseen exception becomes a short text with exit 1, without a traceback."""
 
-    def broken(*_: object) -> None:
+    def broken(**_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("phases.load.load", broken)
+    monkeypatch.setattr(cli, "app", broken)
     assert cli.main(["phases"]) == 1
     err = capsys.readouterr().err
     assert "ZeroDivisionError" in err
     assert "Traceback" not in err
-
-
-def every(command: Any, name: str = "cmctl") -> Iterator[tuple[str, Any]]:
-    """A command and those below it, with the words that name them."""
-    yield name, command
-    for word, one in getattr(command, "commands", {}).items():
-        yield from every(one, f"{name} {word}")
-
-
-def test_lists_of_commands_are_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal of 80 columns no command's line is cut off."""
-    monkeypatch.setenv("COLUMNS", "80")
-    groups = [name for name, command in every(typer.main.get_command(cli.app)) if hasattr(command, "commands")]
-    for name in groups:
-        assert cli.main([*name.split()[1:], "--help"]) == 0
-        assert "..." not in capsys.readouterr().out.partition("Commands:")[2], name
-    assert len(groups) > 5
-
-
-def test_everything_explains_itself() -> None:
-    """Every command, argument and option says what it is for."""
-    for name, command in every(typer.main.get_command(cli.app)):
-        assert command.help, name
-        assert [one.name for one in command.params if not one.help] == [], name

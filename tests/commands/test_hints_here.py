@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from typer.main import get_command
 
 from cli import app, main
 from commands.hints import here
+from errors import CmctlError
 
 CASES = [
     ("cmctl status", "deploy --phase 2 --env production --yes", "cmctl status --env production"),
@@ -38,16 +41,14 @@ def test_hint_is_about_the_same_place(hint: str, typed: str, shown: str) -> None
     assert here(hint, get_command(app), typed.split()) == shown
 
 
-@pytest.mark.parametrize(
-    ("typed", "page"),
-    [
-        ("frob", "cmctl --help"),
-        ("deploy", "cmctl deploy --help"),
-        ("lab fault cutt 1", "cmctl lab fault --help"),
-        ("--hepl", "cmctl --help"),
-    ],
-)
-def test_a_wrong_command_is_shown_a_page_that_is_there(typed: str, page: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What cannot be parsed ends with 2, and names the help of the command that was meant as far as there is one."""
-    assert main(typed.split()) == 2
-    assert f"try:  {page}\n" in capsys.readouterr().err
+def test_the_door_places_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a failed command says to try is about the place that was named, for people and in the document."""
+
+    def failing(*_: object) -> None:
+        raise CmctlError("no", hint="cmctl status")
+
+    monkeypatch.setattr("phases.load.load", failing)
+    assert main(["phases", "--platform", "shop", "--json"]) == 1
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["hint"] == "cmctl status --platform shop"
+    assert "try:  cmctl status --platform shop\n" in shown.err
