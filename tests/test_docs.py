@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
+import typer.main
 
 import errors
 from cli import app
@@ -19,6 +22,16 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "images/README.md", "runbooks/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+
+
+@functools.cache
+def files() -> tuple[Path, ...]:
+    """Every file of the project; nothing that is hidden or built."""
+    found: list[Path] = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if not name.startswith((".", "__pycache__")) and name not in {"build", "out"}]
+        found += [Path(folder, name) for name in names]
+    return tuple(found)
 
 
 def shown_commands(text: str) -> list[list[str]]:
@@ -41,7 +54,7 @@ def test_shown_commands_exist(page: Path) -> None:
 
 
 def assert_parses(words: list[str]) -> None:
-    command: Any = get_command(app)
+    command: Any = typer.main.get_command(app)
     context, rest = command.make_context("cmctl", list(words)), list(words)
     while hasattr(command, "commands"):
         rest = [*context._protected_args, *context.args]
@@ -55,10 +68,29 @@ def assert_parses(words: list[str]) -> None:
 def test_told_commands_exist(page: Path) -> None:
     """Every cmctl command that stands in a sentence has these words and options."""
     for words in told_commands(page.read_text(encoding="utf-8")):
-        command, named = leaf(get_command(app), words)
+        command, named = leaf(typer.main.get_command(app), words)
         known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
         assert named or words[0] in known, words
         assert [word for word in words if word.startswith("-") and word.partition("=")[0] not in known] == [], words
+
+
+def test_every_option_is_told() -> None:
+    """Every command and every long option stands somewhere in the README or on a page of docs/ or runbooks/."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in [*PAGES, *(ROOT / "runbooks").glob("*.md")])
+    silent = []
+    for name, command in every(typer.main.get_command(app)):
+        names = [[option for option in (*one.opts, *one.secondary_opts) if option.startswith("--")] for one in command.params]
+        told = [any(re.search(rf"{option}(?![\w-])", text) for option in options) for options in names if options]
+        silent += [f"{name} {options[0]}" for options, known in zip(filter(None, names), told, strict=True) if not known]
+        silent += [] if re.search(rf"\b{name.split()[-1]}\b", text) else [name]
+    assert silent == ["cmctl --show-completion"]
+
+
+def every(command: Any, name: str = "cmctl") -> Iterator[tuple[str, Any]]:
+    """A command and those below it, with the words that name them."""
+    yield name, command
+    for word, one in getattr(command, "commands", {}).items():
+        yield from every(one, f"{name} {word}")
 
 
 def test_exit_codes_are_the_codes() -> None:
@@ -105,8 +137,8 @@ def test_decisions_are_numbered() -> None:
 def test_no_machine_is_named() -> None:
     """No page or product file names a folder of the machine it was made on, or a package registry's host."""
     wrong = re.compile(r"(?<![\w.])/(work|root|home/\w+)/|index-url|//[a-z0-9.-]*(pypi|golang|npmjs|debian|crates|maven)[a-z0-9.-]*/")
-    files = [path for pattern in ("*.md", "*.py", "*.yaml", "*.j2", "*.toml", "*.sh", "Makefile") for path in ROOT.rglob(pattern)]
-    ours = [path for path in files if ".venv" not in path.parts and path != Path(__file__)]
+    kinds = {".md", ".py", ".yaml", ".j2", ".toml", ".sh", ".txt", ".in", ".mod", ".Dockerfile"}
+    ours = [path for path in files() if (path.suffix in kinds or path.name == "Makefile") and path != Path(__file__)]
     found = [str(path.relative_to(ROOT)) for path in ours if wrong.search(path.read_text(encoding="utf-8"))]
     assert found == []
 
@@ -121,9 +153,8 @@ INNER = {
 def test_variables_are_told() -> None:
     """The page of variables has every one that the product reads and a person may set, and no other of cmctl's."""
     page = (ROOT / "docs" / "variables.md").read_text(encoding="utf-8")
-    outside = {"tests", ".venv", "build"}
-    files = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in outside]
-    read = {name for path in files for name in re.findall(r"\bCMCTL_[A-Z_]+", path.read_text(encoding="utf-8"))}
+    product = [path for path in files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] != "tests"]
+    read = {name for path in product for name in re.findall(r"\bCMCTL_[A-Z_]+", path.read_text(encoding="utf-8"))}
     assert set(re.findall(r"^\| `(CMCTL_[A-Z_]+)`", page, flags=re.MULTILINE)) == read - INNER
 
 
@@ -145,7 +176,7 @@ def test_the_house_is_as_the_design_says() -> None:
     house = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("## 2. ")[1].split("## 3. ")[0]
     due = re.findall(r"^Not built yet: .*$", house, flags=re.MULTILINE)[0]
     named = set(re.findall(r"\b[A-Za-z][\w.-]*\.(?:py|md|yaml|toml)\b", house))
-    there = {path.name for path in ROOT.rglob("*") if ".venv" not in path.parts}
+    there = {path.name for path in files()}
     assert named - there == set(re.findall(r"`([\w-]+\.\w+)`", due))
 
 

@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
+import typer.main
 
 import runbooks.pages as pages_module
 from cli import app
@@ -53,7 +53,7 @@ def test_commands_parse(name: str) -> None:
 
 
 def assert_parses(words: list[str]) -> None:
-    group = get_command(app)
+    group = typer.main.get_command(app)
     context = group.make_context("cmctl", list(words), resilient_parsing=False)
     name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])  # type: ignore[attr-defined]
     assert command is not None, name
