@@ -31,6 +31,7 @@ from errors import BadInput, CmctlError, Interrupted
 app = typer.Typer(
     name="cmctl",
     help="Take a web platform from one VPS to many hosts to Kubernetes, and know what each phase holds and costs.",
+    epilog="Begin with: cmctl preview --phase 2. When something is wrong: cmctl status, then runbooks/README.md.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
