@@ -34,7 +34,7 @@ FILES = [*(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")
 # Stands for what a hint fills in when the error is raised.
 FILLED = "FILLED"
 TELLS = re.compile(r"\b(hint|fix|read)=|ui\.hint|\bcmctl |\.md\b")
-COMMAND = re.compile(r"(?<![\w/-])cmctl((?: +[^\s;,:()`…]+)+)")
+COMMAND = re.compile(r"(?:(?<![\w/.-])|\.venv/bin/)cmctl((?: +[^\s;,:()`…·]+)+)")
 
 
 @dataclass(frozen=True)
