@@ -26,7 +26,7 @@ def placed(error: CmctlError, app: typer.Typer, arguments: Sequence[str]) -> Cmc
 def here(hint: str, group: Any, arguments: Sequence[str]) -> str:
     """`hint` with what `arguments` said of phase, environment and platform, put into every command that takes it and does not say it.
 
-    A phase only where the command cannot do without; `N` where none was said.
+    A phase only where the command does not look for the live one itself; `N` where it needs one and none was said.
     """
     return COMMAND.sub(lambda match: _placed(match, group, arguments), hint)
 
@@ -39,10 +39,10 @@ def _placed(match: re.Match[str], group: Any, arguments: Sequence[str]) -> str:
     places = []
     for option, (short, unknown) in PLACES.items():
         asked = next((one for one in command.params if option in one.opts), None)
-        value = _value(arguments, option, short) or unknown
-        if asked is None or not value or _value(said, option, short) or (option == "--phase" and not asked.required):
+        if asked is None or _value(said, option, short) or (option == "--phase" and asked.default is None and not asked.required):
             continue
-        places += [option, value]
+        value = _value(arguments, option, short) or (unknown if asked.required else "")
+        places += [option, value] if value else []
     start = " ".join(["cmctl", *verbs])
     return " ".join([start, *places]) + match[0].removeprefix(start)
 

@@ -28,6 +28,8 @@ CASES = [
         "deploy --phase 2 --env lab",
         "cmctl doctor --fix, once the cause above is mended",
     ),
+    ("cmctl images", "deploy --phase 1 --env lab", "cmctl images --phase 1 --env lab"),
+    ("cmctl images", "rollback --env lab", "cmctl images --env lab"),
     ("cmctl status", "exec backend -- app --env other", "cmctl status"),
     ("cmctl deploy --help", "deploy --env lab", "cmctl deploy --help"),
     ("cmctl's own folder", "deploy --env lab", "cmctl's own folder"),
