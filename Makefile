@@ -17,7 +17,7 @@ HOSTS := app ssh lab lab_accidents fleet_lab watch_lab balancer cert acme doctor
 help:  ## Show the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup:
+setup:  ## Make .venv with cmctl in it; every other verb does so first
 	@tools/bootstrap.sh
 
 demo:  ## Deploy phase 2 on this machine, put a short load on it, print what a user costs

@@ -19,6 +19,7 @@ from commands import (
     drift,
     facts,
     fleet,
+    hints,
     host,
     lab,
     load,
@@ -30,6 +31,7 @@ from errors import BadInput, CmctlError, Interrupted
 app = typer.Typer(
     name="cmctl",
     help="Take a web platform from one VPS to many hosts to Kubernetes, and know what each phase holds and costs.",
+    epilog="Begin with: cmctl preview --phase 2. When something is wrong: cmctl status, then runbooks/README.md.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -72,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         result = app(args=arguments, standalone_mode=False)
     except CmctlError as error:
-        return _fail(error, arguments)
+        return _fail(hints.placed(error, app, arguments), arguments)
     except typer.exceptions.TyperException as error:
         return _fail(BadInput(error.format_message(), hint=f"cmctl {_verb(arguments)}--help"), arguments)
     except (KeyboardInterrupt, typer.Abort):

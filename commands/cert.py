@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True, help="The certificate that users meet: w
 
 
 def status(env: options.Env = "local", platform: options.Platform = "codementee", as_json: options.Json = False) -> None:
-    """Show what each load balancer answers with, until when, and what is wrong with it. Exit 3 when clients would refuse it."""
+    """Show the certificate of each load balancer. Until when it holds, and what is wrong with it; exit 3 when clients would refuse it."""
     from commands import ui
     from errors import GateRefused
     from stacks.certificates import status as look
@@ -22,10 +22,10 @@ def status(env: options.Env = "local", platform: options.Platform = "codementee"
         ui.emit("cmctl/cert/1", {"certificates": [_document(one) for one in found]})
     else:
         ui.table(("stack", "host", "ends", "issuer", "names", "remarks"), [_row(one) for one in found])
-        ui.hint(f"cmctl cert renew --env {env}" if found else f"cmctl deploy --env {env}")
+        ui.hint(f"cmctl cert renew {options.at(platform, env)}" if found else f"cmctl deploy {options.where(platform, 2, env)}")
     wrong = [f"{one.stack} {one.host}: {'; '.join(one.problems)}" for one in found if one.problems]
     if wrong:
-        raise GateRefused("\n".join(wrong), hint=f"cmctl cert renew --env {env}")
+        raise GateRefused("\n".join(wrong), hint=f"cmctl cert renew {options.at(platform, env)}")
 
 
 def renew(
@@ -34,7 +34,7 @@ def renew(
     force: Annotated[bool, typer.Option("--force", help="Also when the one there is lasts for more than 30 days.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Get a new certificate when 30 days are left and bring it to the load balancers; no request is lost. For a daily timer."""
+    """Get a new certificate when 30 days are left. It is brought to the load balancers, and no request is lost. For a daily timer."""
     from commands import ui
     from stacks.certificates import renew as carry_out
 
@@ -43,7 +43,7 @@ def renew(
         ui.emit("cmctl/cert-renewal/1", {"issued": done.issued, "ends": done.ends.isoformat(), "hosts": list(done.hosts)})
         return
     ui.say(f"{'a new certificate' if done.issued else 'the certificate'} ends on {done.ends:%Y-%m-%d}; {_where(done.hosts)}")
-    ui.hint(f"cmctl cert status --env {env}")
+    ui.hint(f"cmctl cert status {options.at(platform, env)}")
 
 
 def _where(hosts: tuple[str, ...]) -> str:

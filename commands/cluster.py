@@ -17,7 +17,7 @@ Cpus = Annotated[
 
 
 def up(nodes: Nodes = None, real: Real = False, cpus: Cpus = 0, as_json: options.Json = False) -> None:
-    """Start an empty cluster: etcd, API server, scheduler, controller manager, Gateway API, metrics API, nodes."""
+    """Start an empty cluster. etcd, API server, scheduler, controller manager, Gateway API, metrics API, nodes."""
     from commands import ui
     from tools.cluster import Cluster
     from tools.cluster.place import CONTEXT
@@ -64,7 +64,7 @@ def status(as_json: options.Json = False) -> None:
 def load(
     phase: options.Phase = 3, env: options.Env = "lab", platform: options.Platform = "codementee", version: options.Version = None
 ) -> None:
-    """Bring a version's images from this machine's container engine into the real node, which pulls nothing; missing ones are made."""
+    """Bring a version's images into the real node. It pulls nothing: they come from this machine's container engine; missing ones are made."""
     from commands import ui
     from stacks.deployment import Wish, facts
     from stacks.kubernetes import images
@@ -75,13 +75,11 @@ def load(
     wanted = images.local(found.plan, found.version, ui.say)
     cluster.load_images(wanted)
     ui.table(("image",), [(name,) for name in sorted(wanted)])
-    ui.hint(f"cmctl deploy --phase {phase} --env {env} --version {found.version}")
+    ui.hint(f"cmctl deploy {options.where(platform, phase, env)} --version {found.version}")
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(
-        help="The lab's Kubernetes cluster on this machine: up, load, status, down.", no_args_is_help=True, rich_markup_mode=None
-    )
+    group = typer.Typer(help="The lab's Kubernetes cluster on this machine.", no_args_is_help=True, rich_markup_mode=None)
     for verb in (up, load, status, down):
         group.command()(verb)
     app.add_typer(group, name="cluster")

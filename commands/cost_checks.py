@@ -25,7 +25,7 @@ def gate(
     comment: Annotated[Path | None, typer.Option("--comment", help="Also write one Markdown comment to this file.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Ask a budget: exit 0 within it, 3 over it, 6 when a figure is not known."""
+    """Ask a budget. Exit 0 within it, 3 over it, 6 when a figure is not known."""
     from commands import cost_checks_view as view
 
     view.gate(view.Wish(platform, env, book), view.Gate(budget, phase, before, junit, comment), as_json=as_json)
@@ -38,7 +38,7 @@ def audit(
     junit: Junit = None,
     as_json: options.Json = False,
 ) -> None:
-    """Recompute every cost table in a document and name every contradiction with its line. Exit 3 when there is one."""
+    """Recompute every cost table in a document. Every contradiction is named with its line; exit 3 when there is one."""
     from commands import cost_checks_view as view
 
     view.audit(files, against, together=together, junit=junit, as_json=as_json)
@@ -52,7 +52,7 @@ def bill(
     book: options.Book = "list-2026-11",
     as_json: options.Json = False,
 ) -> None:
-    """Compare a bill with the estimate: how much of the difference is price, how much quantity, how much nobody can tell."""
+    """Compare a bill with the estimate. How much of the difference is price, how much quantity, how much nobody can tell."""
     from commands import cost_checks_view as view
 
     view.bill(view.Wish(platform, env, book), file, phase, as_json=as_json)
@@ -65,7 +65,7 @@ def export(
     env: options.Env = "local",
     book: options.Book = "seed",
 ) -> None:
-    """Write the estimate in FOCUS 1.2 columns, every row marked as an estimate."""
+    """Write the estimate in FOCUS 1.2 columns. Every row is marked as an estimate."""
     from commands import cost_checks_view as view
 
     view.export(view.Wish(platform, env, book), phase, out)
@@ -80,7 +80,11 @@ def check(book: Annotated[str, typer.Argument(help="A shipped book or a file.")]
 
 
 @prices.command()
-def diff(before: str = typer.Argument("seed"), after: str = typer.Argument("list-2026-11"), as_json: options.Json = False) -> None:
+def diff(
+    before: Annotated[str, typer.Argument(help="A shipped book or a file.")] = "seed",
+    after: Annotated[str, typer.Argument(help="The one beside it.")] = "list-2026-11",
+    as_json: options.Json = False,
+) -> None:
     """What differs from one book to another."""
     from commands import cost_checks_view as view
 

@@ -23,7 +23,7 @@ def decide(
     measured: Annotated[bool, typer.Option("--measured", help="Hold what load tests measured, not what the phases declare.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """The cheapest phase for so many users, every switching point, the next cliff, what the next user costs, when going back pays."""
+    """The cheapest phase for so many users. Every switching point, the next cliff, what the next user costs, when going back pays."""
     from commands import cost_decide_view as view
 
     wish = view.Wish(platform, env, book, users)
@@ -37,7 +37,7 @@ def curve(
     html: Annotated[Path | None, typer.Option("--html", help="Write a page with the curve instead.")] = None,
     variants: Annotated[bool, typer.Option("--variants", help="Also other numbers of machines and database tiers.")] = False,
 ) -> None:
-    """The cost of one user over the number of users, with every switching point marked."""
+    """The cost of one user over the number of users. Every switching point is marked."""
     from commands import cost_decide_view as view
 
     view.curve(view.Wish(platform, env, book), html, variants=variants)
@@ -46,7 +46,7 @@ def curve(
 def slo(
     platform: options.Platform = "codementee", env: options.Env = "local", book: options.Book = "seed", as_json: options.Json = False
 ) -> None:
-    """What a minute less of downtime costs from phase to phase, with the seats that the same money buys set apart."""
+    """What a minute less of downtime costs. From phase to phase, with the seats that the same money buys set apart."""
     from commands import cost_decide_view as view
 
     view.slo(view.Wish(platform, env, book), as_json=as_json)
@@ -76,7 +76,7 @@ def needs(
     conversion: Annotated[float | None, typer.Option("--conversion", help="Percent of the users that pay.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """What must be true: the users one pod must hold, the share of users that must pay, what each of them must pay."""
+    """What must be true for a figure to hold. The users one pod must hold, the share of users that must pay, what each of them must pay."""
     from commands import cost_decide_view as view
 
     view.needs(view.Needs(total, users, fixed, pod, price, fee, each, conversion), as_json=as_json)

@@ -21,7 +21,7 @@ def preview(
     refresh: Refresh = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show what a deploy would change: resources, files, price, risk, expected time. Changes nothing."""
+    """Show what a deploy would change. Resources, files, price, risk, expected time; nothing is changed."""
     from commands import plan_view, ui
     from errors import GateRefused
     from stacks.deployment import Wish
@@ -32,9 +32,9 @@ def preview(
         ui.emit("cmctl/preview/1", plan_view.document(seen))
     else:
         plan_view.show(seen)
-        ui.hint(f"cmctl deploy --phase {phase} --env {env}")
+        ui.hint(f"cmctl deploy {options.where(platform, phase, env)}")
     if check and seen.changes:
-        raise GateRefused(f"{len(seen.changes)} resources would change", hint=f"cmctl deploy --phase {phase} --env {env}")
+        raise GateRefused(f"{len(seen.changes)} resources would change", hint=f"cmctl deploy {options.where(platform, phase, env)}")
 
 
 def deploy(
@@ -49,7 +49,7 @@ def deploy(
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
-    """Bring a phase to the version asked for, on all hosts or on none, and send the users there."""
+    """Bring a version out, on all hosts of a phase or on none. Then the users are sent there."""
     from commands import on_cluster, parse, plan_view, progress, ui
     from commands import prove as traffic
     from stacks.deployment import Wish
@@ -63,9 +63,9 @@ def deploy(
         ui.confirm(f"Deploy {platform} {seen.version} to {env}?", yes=yes)
     with traffic.around(platform, seen.live, env, wanted=prove), progress.shown() as on_event:
         done = carry_out(seen, on_event)
-    where = f"--phase {phase} --env {env}"
+    where = options.where(platform, phase, env)
     # Without a phase the hosts are asked.
-    status = f"cmctl status {where if on_cluster.concerns(platform, phase, env) else f'--env {env}'}"
+    status = f"cmctl status {where if on_cluster.concerns(platform, phase, env) else options.at(platform, env)}"
     back = f" · cmctl rollback {where}" if done.former else ""
     plan_view.tell("deploy", done, f"{status} · cmctl loadtest --smoke {where}{back}", as_json=as_json)
 
@@ -79,7 +79,7 @@ def rollback(
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
-    """Send the traffic back to the release before: under a second while it is warm."""
+    """Send the traffic back to the release before. Under a second while it is warm."""
     from commands import on_cluster, steps_view, ui
     from commands import prove as traffic
     from stacks.way_back import flip, proven
@@ -96,13 +96,13 @@ def rollback(
 
     with progress.shown() as on_event:
         done = follow(flipped, on_event)
-    plan_view.tell("rollback", done, f"cmctl status --env {env}", as_json=as_json)
+    plan_view.tell("rollback", done, f"cmctl status {options.at(platform, env)}", as_json=as_json)
 
 
 def status(
     env: options.Env = "local", platform: options.Platform = "codementee", phase: options.MaybePhase = None, as_json: options.Json = False
 ) -> None:
-    """What runs: the live phase, releases and slots, containers, open operations; on a cluster every service and its autoscaler."""
+    """What runs, and which phase is live. Releases and slots, containers, open operations; on a cluster every service and its autoscaler."""
     from commands import on_cluster, status_view, ui
     from stacks.standing import standing
 
@@ -114,7 +114,7 @@ def status(
         ui.emit("cmctl/status/1", status_view.document(seen))
         return
     status_view.show(seen)
-    ui.hint("cmctl deploy --phase 2" if seen.live is None else f"cmctl preview --phase {seen.live} --env {env}")
+    ui.hint(f"cmctl {'deploy' if seen.live is None else 'preview'} {options.where(platform, 2 if seen.live is None else seen.live, env)}")
 
 
 def destroy(

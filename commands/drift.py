@@ -20,7 +20,7 @@ def drift(
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
-    """Compare what really runs with what was deployed: files, containers, images, firewall, settings. Exit 3 when something differs."""
+    """Compare what really runs with what was deployed. Files, containers, images, firewall, settings; exit 3 when something differs."""
     from commands import progress, ui
     from errors import GateRefused
     from stacks import drift as drifts

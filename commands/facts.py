@@ -14,7 +14,7 @@ def phases(
     sources: Annotated[bool, typer.Option("--sources", help="Also list every number with its source.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """List the platform's phases: targets, SLOs, machines, database tier."""
+    """List the platform's phases. Targets, SLOs, machines, database tier."""
     from commands import ui
     from phases.load import load
 
@@ -30,7 +30,7 @@ def phases(
     )
     if sources:
         ui.table(("file", "number", "value", "source", "note"), list(_sources(loaded)))
-    ui.hint("cmctl preview --phase 2")
+    ui.hint(f"cmctl preview {options.where(platform, 2, 'local')}")
 
 
 def _row(phase: object) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ Part = Annotated[str, typer.Option("--slot", metavar="live|blue|green|base|all",
 def releases(
     phase: options.MaybePhase = None, env: options.Env = "local", platform: options.Platform = "codementee", as_json: options.Json = False
 ) -> None:
-    """The releases that can be gone back to, newest first, and which of them is warm."""
+    """The releases that can be gone back to. Newest first, and which of them is warm."""
     from commands import fleet_view, ui
     from hosts import door
     from stacks.fleet import fleet
@@ -25,8 +25,8 @@ def releases(
     if as_json:
         ui.emit("cmctl/releases/1", {"stack": where.stack, "releases": rows})
         return
-    fleet_view.show_releases(where.stack, rows)
-    ui.hint(f"cmctl rollback --phase {where.phase} --env {env} --to RELEASE")
+    fleet_view.show_releases(where, rows)
+    ui.hint(f"cmctl rollback {options.where(platform, where.phase, env)} --to RELEASE")
 
 
 def logs(
@@ -40,7 +40,7 @@ def logs(
     since: Annotated[str, typer.Option("--since", help="10m, or a time such as 2026-11-21T08:00:00Z.")] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
 ) -> None:
-    """Log lines of the live containers on all hosts, in the order they were written."""
+    """Log lines of the live containers on all hosts, in order."""
     from commands import fleet_view
     from hosts.inspect import Wanted
     from stacks.fleet import fleet
@@ -58,7 +58,7 @@ def execute(
     slot: Part = "live",
     timeout: Annotated[int, typer.Option("--timeout", min=1, help="Seconds.")] = 600,
 ) -> None:
-    """Run a command inside a live container; its output and its exit code are this command's."""
+    """Run a command inside a live container. Its output and its exit code are this command's."""
     from hosts import door
     from hosts.inspect import Wanted
     from stacks.fleet import fleet
@@ -77,7 +77,7 @@ def maintenance(
     platform: options.Platform = "codementee",
     as_json: options.Json = False,
 ) -> None:
-    """Answer every user with 503 and a page that says so; releases go on behind the door."""
+    """Answer every user with 503 and a page that says so. Releases go on behind the door."""
     from commands import fleet_view
     from layout.live import MAINTENANCE
     from stacks.fleet import fleet
@@ -95,7 +95,7 @@ def drain(
     platform: options.Platform = "codementee",
     as_json: options.Json = False,
 ) -> None:
-    """Send no new request to a host, lose none that is under way, and leave its containers running."""
+    """Send no new request to a host. None under way is lost, and its containers go on running."""
     from commands import fleet_view, parse
     from commands import prove as traffic
     from stacks.fleet import fleet
@@ -113,7 +113,7 @@ def replace(
     prove: options.Prove = False,
     yes: options.Yes = False,
 ) -> None:
-    """Put a new machine in a host's place: leave the host out, prepare the machine, bring what serves, let it serve."""
+    """Put a new machine in a host's place. The host is left out, the machine prepared, what serves brought to it, and then it serves."""
     from commands import fleet_view
     from commands import prove as traffic
     from stacks.fleet import fleet
@@ -134,7 +134,7 @@ def lock(
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
-    """Who holds the lock of a fleet; `release` takes it away and clears up what was begun."""
+    """Who holds the lock of a fleet. `release` takes it away and clears up what was begun."""
     from commands import fleet_view
     from stacks.fleet import fleet
 
@@ -157,7 +157,8 @@ def adopt(
     ui.table(("layer", "release"), list(done.releases.items()))
     for layer in done.left:
         ui.say(f"{layer} lives in a cloud: pulumi import brings its resources back (docs/hosts.md)")
-    ui.hint(f"cmctl preview --phase 2 --env {env}")
+    phases = [layer.removeprefix("phase") for layer in done.releases if layer.startswith("phase")]
+    ui.hint(f"cmctl preview {options.where(platform, int(max(phases, default='2')), env)}")
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from commands import ui
+from commands import options, ui
 from errors import BadInput
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def releases(seen: Mapping[str, Observed]) -> list[dict[str, Any]]:
     return rows
 
 
-def show_releases(stack: str, rows: list[dict[str, Any]]) -> None:
+def show_releases(where: Fleet, rows: list[dict[str, Any]]) -> None:
     if not rows:
-        raise BadInput(f"{stack} has no release", hint="cmctl deploy")
+        raise BadInput(f"{where.stack} has no release", hint=f"cmctl deploy --phase {where.phase}")
     ui.table(("release", "version", "slot", "state"), [(row["release"], row["version"], row["slot"] or "", row["state"]) for row in rows])
 
 
@@ -84,7 +84,8 @@ def drain(where: Fleet, host: str, *, back: bool, wait_s: int, as_json: bool) ->
         ui.emit("cmctl/drain/1", {"stack": where.stack, "host": host, "drained": not back, "changed": changed})
     else:
         ui.say(f"{host} {'serves again' if back else 'is drained'}{'' if changed else ', as it was'}")
-        ui.hint(f"cmctl status --env {where.facts.environment.name}" if back else f"cmctl drain {host} --back")
+        place = options.at(where.facts.loaded.platform.name, where.facts.environment.name)
+        ui.hint(f"cmctl status {place}" if back else f"cmctl drain {host} --back --phase {where.phase} {place}")
 
 
 def serving_version(where: Fleet) -> str:

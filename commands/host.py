@@ -34,7 +34,7 @@ def add(
     ] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Make a bare Debian or Ubuntu machine ready: deploy user, engine, firewall and all; print the lines for the environment's file."""
+    """Make a bare Debian or Ubuntu machine ready. Deploy user, engine, firewall and all; prints the lines for the environment's file."""
     from commands import steps_view, ui
     from stacks import joining
 
@@ -51,7 +51,7 @@ def add(
     if done.lines:
         ui.say(f"under `hosts:` in environments/{env}.yaml:")
         print(done.lines, end="")
-    ui.hint(f"cmctl preview --phase 2 --env {env}")
+    ui.hint(f"cmctl preview {options.where(platform, 2, env)}")
 
 
 def _ask(name: str, address: str, seen: Shown, fingerprint: str) -> None:
@@ -78,7 +78,7 @@ def create(
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
-    """Make the machines that the environment's `machines:` asks of a cloud, protected; existing ones are never touched."""
+    """Make the machines that `machines:` asks of a cloud. They are protected; existing ones are never touched."""
     from commands import plan_view, progress, ui
     from stacks import cloud_machines
 
@@ -98,7 +98,10 @@ def create(
         return
     ui.table(("host", "address"), sorted(made.addresses.items()))
     for name, address in made.addresses.items():
-        ui.hint(f"cmctl host add {name} --env {env} --address {address} " + " ".join(f"--role {role}" for role in made.roles[name]))
+        ui.hint(
+            f"cmctl host add {name} {options.at(platform, env)} --address {address} "
+            + " ".join(f"--role {role}" for role in made.roles[name])
+        )
 
 
 Provider = Annotated[str, typer.Option("--provider", help="Whose panel is shown: hostinger, hetzner or other.")]
@@ -114,7 +117,7 @@ def resize(
     wait: Annotated[float, typer.Option("--wait", help="Minutes to wait for the panel.", min=0)] = 30,
     as_json: options.Json = False,
 ) -> None:
-    """Let a machine grow to what a phase asks for: shows what to click, waits, then checks memory, CPUs and disk on the machine."""
+    """Let a machine grow to what a phase asks for. Shows what to click, waits, then checks memory, CPUs and disk on the machine."""
     from commands import ui
     from stacks import growing
 
@@ -126,7 +129,7 @@ def resize(
         ui.emit("cmctl/host-resize/1", {"host": name, "memory_mb": system.memory_mb, "cpus": system.cpus, "disk_mb": system.disk_mb})
         return
     ui.say(f"✓ {name} has {system.memory_mb} MiB of memory, {system.cpus} CPUs and {system.disk_mb} MiB of disk", style="bold green")
-    ui.hint(f"cmctl deploy --phase {phase} --env {env}")
+    ui.hint(f"cmctl deploy {options.where(platform, phase, env)}")
 
 
 @group.command()
@@ -138,7 +141,7 @@ def snapshot(
     done: Annotated[str, typer.Option("--done", help="The snapshot's name, once it is taken; then nothing is asked.")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Keep a machine as it is before a big step: shows what to click, and writes the snapshot's name down on the machine."""
+    """Keep a machine as it is before a big step. Shows what to click, and writes the snapshot's name down on the machine."""
     from commands import ui
     from errors import BadInput
     from stacks import growing

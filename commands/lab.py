@@ -30,7 +30,7 @@ def up(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Bring every host up until it answers: seconds, and about a minute more the first time."""
+    """Bring every host up until it answers. Seconds, and about a minute more the first time."""
     from commands import lab_view, ui
     from tools.lab import Lab
 
@@ -53,7 +53,7 @@ def down(name: Name = "lab", as_json: options.Json = False) -> None:
 
 @group.command()
 def status(name: Name = "lab", as_json: options.Json = False) -> None:
-    """Each host: power, sshd, engine, what is wrong with its link, its disk and memory."""
+    """How each host is. Power, sshd, engine, what is wrong with its link, its disk and memory."""
     from commands import lab_view
 
     lab_view.show(_lab(name), as_json=as_json)
@@ -112,7 +112,7 @@ def _plain(verb: str, said: str) -> None:
 _plain("restore", "The link as it was: not cut and not slow.")
 _plain("kill", "Take a host's power.")
 _plain("boot", "Give a host its power back: the same disk, key and address.")
-_plain("exchange", "Put another machine in a host's place: an empty disk, the same address, a key of its own.")
+_plain("exchange", "Put another machine in a host's place. An empty disk, the same address, a key of its own.")
 _plain("free", "Give the disk its room back.")
 
 

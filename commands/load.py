@@ -86,7 +86,7 @@ def loadtest(
     i_own_this: Own = False,
     as_json: options.Json = False,
 ) -> None:
-    """Find the highest load that still meets the phase's SLO, within five minutes; what binds it; how many users that is.
+    """Find the highest load that still meets the phase's SLO. Within five minutes; what binds it; how many users that is.
 
     Exit 0: found (or: the rate holds). 3: the SLO is missed. 6: cannot tell, or the generator was the limit. 130: interrupted, with what was measured.
     """
@@ -119,7 +119,7 @@ def schema(
         typer.Option("--of", help="Whose document; probe: that of --smoke and --rate."),
     ] = "search",
 ) -> None:
-    """Print the JSON Schema of what --json prints and result.json holds."""
+    """Print the JSON Schema of --json and result.json."""
     import json
 
     from loadtests.schemas import json_schema
@@ -130,7 +130,7 @@ def schema(
 def worker(
     master: Annotated[str, typer.Option("--master", help="HOST:PORT that the load test was given as --bind.")],
 ) -> None:
-    """Send a part of another machine's load test: waits for its plan, plays its probes, ends with it."""
+    """Send a part of another machine's load test. Waits for its plan, plays its probes, ends with it."""
     from errors import BadInput, Unreachable
     from loadtests import run
 

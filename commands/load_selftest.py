@@ -25,7 +25,7 @@ def selftest(
     seed: Annotated[int, typer.Option("--seed", min=1, help="Another run of the same services.")] = 1,
     as_json: options.Json = False,
 ) -> None:
-    """Judge reference services whose limit is known, and print how near the judgement came. Exit 3 when one was judged wrong."""
+    """Judge reference services whose limit is known. Prints how near the judgement came; exit 3 when one was judged wrong."""
     from commands import load_live, ui
     from loadtests import hunt, run
     from loadtests.progress import Narrowed, Probed, Progress

@@ -19,7 +19,7 @@ def trend(
     check: Annotated[bool, typer.Option("--check", help="Exit 3 when the latest change is a fall.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """The limits that earlier load tests found, and the runs since which they are higher or lower. Needs ten runs on one machine."""
+    """The limits that earlier load tests found. With the runs since which they are higher or lower; needs ten runs on one machine."""
     from commands import ui
     from environments.home import home
     from errors import BadInput

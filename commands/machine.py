@@ -22,7 +22,7 @@ def doctor(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """List every tool cmctl needs: where it was found, its version, what it is for, how to get it; and what dead commands left in the state."""
+    """List every tool cmctl needs, and what dead commands left. Where each was found, its version, what it is for, how to get it."""
     from commands import state_view, ui
     from errors import Unreachable
     from tools import container_engine
@@ -55,7 +55,7 @@ def _mark(tool: Tool) -> str:
 
 
 def toolchain(as_json: options.Json = False) -> None:
-    """Get the Pulumi CLI of exactly the SDK's version: from PATH, the cache, a download, or built from its Go module."""
+    """Get the Pulumi CLI of exactly the SDK's version. From PATH, the cache, a download, or built from its Go module."""
     from commands import ui
     from tools.toolchain import pulumi, pulumi_family
 
@@ -75,7 +75,7 @@ def images(
     prune: Annotated[bool, typer.Option("--prune", help="Remove cmctl's own images that no container on this machine uses.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Bring every image a phase needs to this machine: pulled by digest where a registry answers, else built here."""
+    """Bring every image a phase needs to this machine. Pulled by digest where a registry answers, else built here."""
     from commands import ui
     from images import unused
     from stacks import deployment
@@ -91,7 +91,7 @@ def images(
     )
     if prune:
         ui.say(f"removed {len(removed)} images")
-    ui.hint(f"cmctl deploy --phase {phase} --env {env}")
+    ui.hint(f"cmctl deploy {options.where(platform, phase, env)}")
 
 
 def register(app: typer.Typer) -> None:

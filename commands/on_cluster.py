@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from commands import ui
+from commands import options, ui
 
 if TYPE_CHECKING:
     from stacks.cluster_standing import ClusterStanding, ServiceStanding
@@ -27,7 +27,7 @@ def roll_back(platform: str, phase: int | None, env: str, to: str | None, *, as_
         ui.emit("cmctl/rollback/1", plan_view.outcome(done))
         return
     plan_view.show_outcome(done)
-    ui.hint(f"cmctl status --phase {phase} --env {env}")
+    ui.hint(f"cmctl status {options.where(platform, phase or 0, env)}")
 
 
 def status(platform: str, phase: int | None, env: str, *, as_json: bool) -> None:
@@ -38,7 +38,7 @@ def status(platform: str, phase: int | None, env: str, *, as_json: bool) -> None
         ui.emit("cmctl/status/1", document(seen))
         return
     show(seen)
-    ui.hint(f"cmctl preview --phase {phase} --env {env}" if seen.version else f"cmctl deploy --phase {phase} --env {env}")
+    ui.hint(f"cmctl {'preview' if seen.version else 'deploy'} {options.where(platform, phase or 0, env)}")
 
 
 def show(seen: ClusterStanding) -> None:

@@ -31,6 +31,11 @@ Image = Annotated[
 Book = Annotated[str, typer.Option("--book", envvar="CMCTL_BOOK", help="Price book: seed, list-2026-11, or the path of your own.")]
 
 
+def at(platform: str, environment: str) -> str:
+    """The options that name an environment in a command to type next; what goes without saying is left out."""
+    return f"{'' if platform == PLATFORM else f'--platform {platform} '}--env {environment}"
+
+
 def where(platform: str, phase: int, environment: str) -> str:
-    """The options that name a phase in a command to type next; what goes without saying is left out."""
+    """The options that name a phase in a command to type next."""
     return f"{'' if platform == PLATFORM else f'--platform {platform} '}--phase {phase} --env {environment}"

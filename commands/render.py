@@ -19,7 +19,7 @@ def render(
     image: options.Image = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write the files that a deploy would bring to hosts, or the manifests of a cluster. Same input, same bytes; nothing is changed."""
+    """Write the files of a deploy, or a cluster's manifests. Same input, same bytes; nothing is changed."""
     from commands import ui
     from stacks.deployment import Wish
     from stacks.rendering import rendered
@@ -29,7 +29,7 @@ def render(
         ui.emit("cmctl/render/1", {"out": str(out), "files": files})
         return
     ui.table(("file", "bytes"), sorted(files.items()), right=("bytes",))
-    ui.hint(f"cmctl preview --phase {phase} --env {env}")
+    ui.hint(f"cmctl preview {options.where(platform, phase, env)}")
 
 
 def register(app: typer.Typer) -> None:

@@ -99,7 +99,7 @@ async def stored(host: Host, release_id: str) -> ReleaseSpec:
     record = await host.connection.read(f"{host.paths.release(release_id)}/{RECORD}")
     secrets = await host.connection.read(f"{host.paths.release(release_id)}/secrets.json")
     if record is None or secrets is None:
-        raise CmctlError(f"release {release_id} is not kept on {host.name}", hint="cmctl status lists the kept releases")
+        raise CmctlError(f"release {release_id} is not kept on {host.name}", hint="cmctl releases lists those that are kept")
     data = json.loads(record)
     for name, files in json.loads(secrets).items():
         data["bundles"][name]["secret_files"] = files

@@ -6,8 +6,9 @@ import json
 
 import yaml
 
-from errors import CmctlError, Unreachable
+from errors import CmctlError
 from hosts.fleet import Host, each
+from hosts.local import no_engine
 from layout.release import ReleaseSpec
 
 RESERVE_MB = 512
@@ -27,7 +28,7 @@ async def check(hosts: dict[str, Host], spec: ReleaseSpec) -> None:
 async def _engine(host: Host) -> None:
     done = await host.connection.run(["docker", "version", "--format", "{{.Server.Version}}"], timeout_s=15)
     if done.code:
-        raise Unreachable(f"the container engine on {host.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix")
+        raise no_engine(host.connection, done.stderr.strip())
 
 
 async def _host(host: Host, spec: ReleaseSpec) -> list[str]:
@@ -79,13 +80,9 @@ async def address_facts(host: Host) -> dict[str, str]:
     try:
         info = json.loads(done.stdout)
     except ValueError as error:
-        raise Unreachable(
-            f"the container engine on {host.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix"
-        ) from error
+        raise no_engine(host.connection, done.stderr.strip()) from error
     if not info.get("ServerVersion"):
-        raise Unreachable(
-            f"the container engine on {host.name} does not answer", why="; ".join(info.get("ServerErrors") or []), hint="cmctl doctor --fix"
-        )
+        raise no_engine(host.connection, "; ".join(info.get("ServerErrors") or []))
     return {
         "engine": info["ServerVersion"],
         "os": info["OperatingSystem"],

@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from errors import Unreachable
 from hosts import detached
 from hosts.connection import Completed, output
 from hosts.fleet import Host
 from hosts.lease import Lease
+from hosts.local import no_engine
 
 UP_S = 180
 DOWN_S = 90
@@ -56,7 +56,7 @@ async def listed(host: Host, stack: str) -> list[Container]:
     argv = [*asked, "docker", "ps", "-a", "--no-trunc", "--filter", f"label=io.cmctl.stack={stack}", "--format", "{{json .}}"]
     done = await host.connection.run(argv)
     if done.code:
-        raise Unreachable(f"the container engine on {host.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix")
+        raise no_engine(host.connection, done.stderr.strip())
     return [_container(json.loads(line)) for line in done.stdout.splitlines() if line.strip()]
 
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 import yaml
 
-from errors import Unreachable
 from hosts import lease as leases
 from hosts import state as states
 from hosts.connection import Connection
 from hosts.fleet import Host, connect, each
+from hosts.local import no_engine
 from layout.release import ReleaseSpec
 
 NEIGHBOURS = "/etc/cmctl/neighbours"
@@ -47,7 +47,7 @@ async def _impostors(host: Host, spec: ReleaseSpec) -> dict[str, str]:
         return {}
     done = await host.connection.run(["sh", "-c", LISTED, "listed", spec.stack])
     if done.code:
-        raise Unreachable(f"the container engine on {host.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix")
+        raise no_engine(host.connection, done.stderr.strip())
     judged = {"base", state.live} if spec.slotted else {"base"}
     rows = [_row(line) for line in done.stdout.splitlines() if line.strip()]
     ids = await _ids(host, {image for image in placed(spec, host.name).values() if image not in {given for _, given, _, _ in rows}})

@@ -112,7 +112,7 @@ async def _acquire(host: Host, token: str, operation: str, dead: str = "") -> st
         return done.stdout.strip()
     lines = done.stdout.splitlines()
     if done.code != HELD or len(lines) < 4:
-        raise CmctlError(f"the lease on {host.name} cannot be taken", why=done.stderr.strip() or f"exit {done.code}", hint="cmctl doctor")
+        raise CmctlError(f"the lease on {host.name} cannot be taken", why=done.stderr.strip() or f"exit {done.code}", hint="df -h, there")
     holder = Holder(*lines[:4])
     if not dead and holder.gone():
         return await _acquire(host, token, operation, dead=holder.token)

@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from errors import Unreachable
-from hosts.connection import Completed
+from hosts.connection import Completed, Connection
+
+
+def no_engine(connection: Connection, why: str) -> Unreachable:
+    """The error for a host whose container engine does not answer: doctor mends this machine's, and no other's."""
+    there = f"cmctl drift --fix, or on {connection.name}: systemctl restart docker"
+    hint = "cmctl doctor --fix" if isinstance(connection, LocalConnection) else there
+    return Unreachable(f"the container engine on {connection.name} does not answer", why=why, hint=hint)
 
 
 class LocalConnection:

@@ -15,7 +15,10 @@ from layout.release import Target
 
 
 async def stand(stack: str, targets: Mapping[str, Target], balancers: Sequence[str], flag: str, *, on: bool) -> bool:
-    """Raise or remove a standing flag on all balancers; returns whether anything changed."""
+    """Raise or remove a standing flag on all balancers; returns whether anything changed.
+
+    Raises BadInput when a host is to be drained while another one is, Locked while somebody else changes the fleet.
+    """
     hosts = connect(stack, targets)
     doors = {name: hosts[name] for name in balancers}
     async with leases.held(hosts, f"{flag} {'on' if on else 'off'} for {stack}") as lease:
@@ -23,9 +26,8 @@ async def stand(stack: str, targets: Mapping[str, Target], balancers: Sequence[s
         before = await each(doors, flags.read)
         others = {one for several in before.values() for one in several if one.startswith(live.WITHOUT)} - {flag}
         if on and flag.startswith(live.WITHOUT) and others:
-            raise BadInput(
-                f"{min(others).removeprefix(live.WITHOUT)} is drained already", why="one host at a time", hint="cmctl drain --back"
-            )
+            first = min(others).removeprefix(live.WITHOUT)
+            raise BadInput(f"{first} is drained already", why="one host at a time", hint=f"cmctl drain {first} --back")
         await each(doors, lambda host: flags.stand(host, lease, flag, on=on))
     return any((flag in one) != on for one in before.values())
 

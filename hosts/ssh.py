@@ -69,7 +69,9 @@ class SshConnection:
                     out, err = await _talk(process, stdin)
             except TimeoutError as error:
                 await self._end(way, process)
-                raise Unreachable(f"{argv[0]} on {self.name} did not end within {timeout_s:.0f} s", hint="cmctl doctor") from error
+                raise Unreachable(
+                    f"{argv[0]} on {self.name} did not end within {timeout_s:.0f} s", hint="is the machine overloaded?"
+                ) from error
             except asyncio.CancelledError:
                 await asyncio.shield(self._end(way, process))
                 raise
@@ -146,7 +148,7 @@ class SshConnection:
             raise self._no_sudo(err.decode(errors="replace").strip())
         stderr = err[started_err.end() :].decode(errors="replace")
         if code in {126, 127} and NO_PROGRAM in stderr:
-            raise Unreachable(f"{program} is not installed on {self.name}", hint="cmctl doctor --fix")
+            raise Unreachable(f"{program} is not installed on {self.name}", hint=f"cmctl host add {self.name} makes the machine ready")
         if code == 74 and stderr.endswith(NO_STDIN):
             raise CmctlError(
                 f"{self.name} has no room for what {program} reads", why=stderr.removesuffix(NO_STDIN).strip(), hint="df -h, there"

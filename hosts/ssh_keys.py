@@ -43,18 +43,25 @@ async def _named(name: str, login: Login) -> Keys:
     path = os.path.join(home(), os.path.expanduser(login.identity))  # noqa: ASYNC240, PTH111, PTH118 - asks no disk
     try:
         if os.stat(path).st_mode & 0o077:  # noqa: PTH116 - a small file of this machine
-            raise _unusable(name, login, "others on this machine may read it", f"chmod 600 {login.identity}")
+            raise _unusable(name, login, "others on this machine may read it", f"chmod 600 {path}")
         pairs = asyncssh.load_keypairs(path)
     except asyncssh.KeyImportError as error:
         if not any(word in str(error).lower() for word in ("passphrase", "encrypt")):
             raise _unusable(name, login, str(error), "give a private key in OpenSSH's form") from error
         held = await _of_agent(public_of(path))
         if held is None:
-            raise _unusable(name, login, "it needs a passphrase, and the agent does not hold it", f"ssh-add {login.identity}") from error
+            raise _unusable(name, login, "it needs a passphrase, and the agent does not hold it", f"ssh-add {path}") from error
         return held
     except OSError as error:
-        raise _unusable(name, login, str(error.strerror), "correct `identity` in the environment's file") from error
+        raise _unusable(name, login, str(error.strerror), _instead(login, error)) from error
     return Keys(pairs, tuple(_told(pair, login.identity) for pair in pairs))
+
+
+def _instead(login: Login, error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "run it as the key's owner; a lab's is root"
+    made = "cmctl lab up makes it; or " if login.identity.startswith("lab/") else ""
+    return f"{made}correct `identity` in the environment's file"
 
 
 def _unusable(name: str, login: Login, why: str, hint: str) -> AuthRefused:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from errors import CmctlError, Unreachable
 from hosts.connection import Connection, output
 from hosts.fleet import Host, each
-from hosts.local import LocalConnection
+from hosts.local import LocalConnection, no_engine
 from hosts.ssh import SshConnection
 from hosts.ssh_errors import Lost
 from hosts.ssh_link import ATTEMPTS
@@ -64,7 +64,7 @@ async def _missing(connection: Connection, wanted: list[str]) -> list[str]:
         return []
     done = await connection.run(["docker", "image", "inspect", "--format", "{{.Id}}", *wanted])
     if done.code and "No such image" not in done.stderr:
-        raise Unreachable(f"the container engine on {connection.name} does not answer", why=done.stderr.strip(), hint="cmctl doctor --fix")
+        raise no_engine(connection, done.stderr.strip())
     present = set(done.stdout.split())
     return [image for image in wanted if image not in present]
 

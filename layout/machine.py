@@ -19,7 +19,6 @@ ANYONE = "anyone"
 CLOSED = "closed"
 KEPT = "kept"
 RUNNING = "running"
-ON = "on"
 # An engine without a proxy on published ports and whose containers outlive it (DESIGN §4); logs that cannot fill a disk.
 ENGINE = {
     "live-restore": True,

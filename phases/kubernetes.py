@@ -111,7 +111,7 @@ class Watching(Facts):
 class Kubernetes(Facts):
     """`version` is the oldest API server that knows all that is used. `calls`: service → services it talks to.
 
-    `reserved` is the share of a node that the system keeps; `surge_percent` how many pods more a rolling update may run.
+    `reserved_percent` is the share of a node that the system keeps; `surge_percent` how many pods more a rolling update may run.
     """
 
     version: Release

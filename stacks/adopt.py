@@ -39,7 +39,9 @@ def adopt(platform: str, environment: str, report: Report, on_event: OnEvent) ->
         raise BadInput(f"nothing of {platform} has settled on the hosts of {environment}", hint="cmctl deploy --phase 2")
     drift = [line for one in door.compare_now(specs).values() for line in one.differences]
     if drift:
-        raise BadInput("the hosts differ from their own books", why="\n".join(drift), hint=f"cmctl drift --env {environment} --fix")
+        phase = max(one.phase.number for one in found.values())
+        hint = f"cmctl deploy --phase {phase} --env {environment}"
+        raise BadInput("the hosts differ from their own books", why="\n".join(drift), hint=hint)
     any_facts = next(iter(found.values()))
     secrets = secret_store.restore(any_facts.environment, platform, _secrets(specs, any_facts), homes.home())
     for layer in sorted(specs, key=lambda one: (one == "edge", one != "data", one)):

@@ -25,16 +25,10 @@ def drain(where: Fleet, host: str, *, back: bool) -> bool:
     return door.stand_now(where.stack, asked, where.balancers, live.without(host), on=not back)
 
 
-def drained(where: Fleet) -> list[str]:
-    """The hosts that are left out now."""
-    flags = door.standing_now(where.stack, where.targets, where.balancers)
-    return [flag.removeprefix(live.WITHOUT) for flag in flags if flag.startswith(live.WITHOUT)]
-
-
 def serving_version(where: Fleet) -> str:
     """The version that serves on the fleet. Raises BadInput when nothing does."""
     seen = door.observe_now(where.stack, {name: where.targets[name] for name in where.balancers})
     states = [one.state for one in seen.values() if one.state]
     if not states:
-        raise BadInput(f"{where.stack} has no release", hint="cmctl deploy")
+        raise BadInput(f"{where.stack} has no release", hint=f"cmctl deploy --phase {where.phase}")
     return states[0].version

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
+import warnings
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,15 @@ def no_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """A fast test finds no container engine, on any machine, so that none can come to need one."""
     if request.node.get_closest_marker("live") is None:
         monkeypatch.setenv("DOCKER_HOST", "unix:///no-engine-in-the-fast-suite.sock")
+
+
+@pytest.fixture(scope="session")
+def sdks() -> None:
+    """The SDK of cloudflare warns about itself while it is imported; that is none of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import pulumi_cloudflare  # noqa: F401
+        import pulumi_mongodbatlas  # noqa: F401
 
 
 @pytest.fixture

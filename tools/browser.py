@@ -23,4 +23,4 @@ def install(report: Report, machine: Machine | None = None) -> None:
         answer = here.ask(step, timeout_s=INSTALL_S, environment={"DEBIAN_FRONTEND": "noninteractive"})
         if answer.code:
             tail = "\n".join((answer.err or answer.out).splitlines()[-8:])
-            raise CmctlError(f"{' '.join(step[:2])} failed", why=tail, hint="make live, once the cause above is mended")
+            raise CmctlError(f"{' '.join(step[:2])} failed", why=tail, hint="make live-load, once the cause above is mended")

@@ -82,7 +82,7 @@ def main() -> None:
     done = [run(step) for step in STEPS]
     print(f"\n{minutes(done, before)}\n\nphase {PHASE} serves on this machine")
     print(summary({one.step.title: one.document for one in done}))
-    print("\nnext: cmctl status · cmctl rollback --phase 2 · make clean removes it")
+    print("\nnext: .venv/bin/cmctl status · .venv/bin/cmctl deploy --phase 2 --version 1.1.0 · make clean removes it")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ class System:
     init: str
     user: str
     arch: str
-    kernel: str
     cpus: int
     memory_mb: int
     disk_mb: int

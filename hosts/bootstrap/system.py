@@ -18,7 +18,6 @@ echo "name=$PRETTY_NAME"
 [ -d /run/systemd/system ] && echo init=systemd || echo init=
 echo "user=$(id -un)"
 echo "arch=$(uname -m)"
-echo "kernel=$(uname -r)"
 echo "cpus=$(nproc)"
 echo "memory_mb=$(awk '/^MemTotal/ {{print int($2 / 1024)}}' /proc/meminfo)"
 echo "disk_mb=${{disk% *}}"

@@ -40,7 +40,7 @@ DATA = "data"
 
 @dataclass(frozen=True)
 class Set:
-    """A StatefulSet. `files`: name → text of its ConfigMap, mounted at `folder`; `ports`: name → number."""
+    """A StatefulSet. `files`: the ConfigMap behind its volume `files`; `ports`: name → number."""
 
     name: str
     replicas: int

@@ -87,7 +87,7 @@ class Host:
         facts = self._tasks.run(self._door().facts(str(inputs["name"]), _target(inputs)))
         missing = [name for name in FACTS if name not in facts]
         if missing:
-            raise Unreachable(f"host {inputs['name']} does not tell its {', '.join(missing)}", hint="cmctl doctor")
+            raise Unreachable(f"host {inputs['name']} does not tell its {', '.join(missing)}", hint="docker info, there")
         strangers: dict[str, Any] = {"strangers": {}} if inputs.get("machine") else {}
         return {"facts": {name: facts[name] for name in FACTS}, **strangers}
 

@@ -59,7 +59,7 @@ class Release:
 
     def read(self, made: str, inputs: Values, old: Values) -> Found | None:
         if not inputs:
-            raise BadInput(f"release {made} cannot be imported", why="its files are known to cmctl alone", hint="cmctl deploy")
+            raise BadInput(f"release {made} cannot be imported", why="its files are known to cmctl alone", hint="cmctl adopt")
         running = self._tasks.run(self._door().observe(_spec(inputs)))
         if running is None:
             return None

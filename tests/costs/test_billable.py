@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -22,16 +21,7 @@ from tests.stacks import clusters
 from tests.stacks.specs import spec
 from tests.stacks.test_programs import environment, run
 
-pytestmark = pytest.mark.sdk
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sdks() -> None:
-    """The SDK of cloudflare warns about itself while it is imported; that is none of ours."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import pulumi_cloudflare  # noqa: F401
-        import pulumi_mongodbatlas  # noqa: F401
+pytestmark = [pytest.mark.sdk, pytest.mark.usefixtures("sdks")]
 
 
 @functools.cache

@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from costs import bills, books, budget
 from costs.audit.run import Source, audit
 from costs.capacity import Capacity
+from costs.price import Price, Rate, Tier
 from documents import fit, parse
 from phases.load import Loaded
 from tests.costs.figures import LOADED
@@ -40,6 +42,16 @@ def test_the_examples_are_read(tmp_path: Path) -> None:
     assert bills.load(shop, tmp_path).bill.things["host/app/8gb"] == "vps-8gb"
     assert Capacity.model_validate(json.loads(EXAMPLES["cmctl/capacity/1"])).users.middle == 812
     assert audit([Source("table.yaml", EXAMPLES["cmctl/cost-table/1"])]).rows
+
+
+@pytest.mark.parametrize(
+    "kind", [Price, Tier, Rate, bills.Bounds, bills.Each, bills.Population, bills.Counted, bills.Revenue, bills.Extra, bills.Bill, Capacity]
+)
+def test_every_key_is_told(kind: type[BaseModel]) -> None:
+    """No key of a price book, a bill or a capacity record is left out of the page: it stands in an example, or in backquotes."""
+    page = PAGE.read_text()
+    keys = [field.alias or name for name, field in kind.model_fields.items()]
+    assert [key for key in keys if not re.search(rf'[`"]{key}[`":]|(?<!\w){key}:\s', page)] == []
 
 
 @pytest.mark.parametrize("name", ["total", "increase", "increase_percent", "per_user_p90", "stale_share", "unknown"])

@@ -132,6 +132,21 @@ async def test_unusable_identity(tmp_path: Path, name: str, text: str | None, mo
         assert server.connections == []
 
 
+async def test_a_labs_identity_says_how_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lab's own key, below cmctl's home: missing, it is made by the lab; open to others, the hint can be typed anywhere."""
+    monkeypatch.setenv("CMCTL_HOME", str(tmp_path))
+    target = Server(port=free_port()).target(tmp_path, identity="lab/id_ed25519")
+    with pytest.raises(AuthRefused) as missing:
+        await SshConnection("lb1", target).run(["true"])
+    assert missing.value.hint == "cmctl lab up makes it; or correct `identity` in the environment's file"
+    key = tmp_path / "lab" / "id_ed25519"
+    key.parent.mkdir()
+    key.touch(0o644)
+    with pytest.raises(AuthRefused) as shared:
+        await SshConnection("lb2", target).run(["true"])
+    assert shared.value.hint == f"chmod 600 {key}"
+
+
 @pytest.mark.parametrize(
     ("sudo", "said"),
     [

@@ -20,7 +20,7 @@ from tools.lab import Lab
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root")]
 SUBNET = "10.72.0"
 HERE = f"{SUBNET}.1"
-# Together more than the 3,014 requests that prove an error ratio below 0.1 %.
+# Together more than the 2,995 requests that prove an error ratio below 0.1 %.
 RATE, SECONDS = 280, 12
 # How long a worker stays that nobody tells of its leader's end: what it waits for a word, and a second to see it.
 ALONE_S = 25

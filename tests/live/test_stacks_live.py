@@ -29,16 +29,11 @@ from tests.stacks.specs import CANARY, STACK, spec
 from tools import toolchain
 
 # The SDK's language server leaves an event loop open when an update fails.
-pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sdks() -> None:
-    """The SDK of cloudflare warns about itself while it is imported; that is none of ours."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import pulumi_cloudflare  # noqa: F401
-        import pulumi_mongodbatlas  # noqa: F401
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.usefixtures("sdks"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(autouse=True)

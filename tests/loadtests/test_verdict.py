@@ -101,3 +101,9 @@ def test_an_interrupted_run_proves_at_most_a_failure() -> None:
     assert passing.verdict is Verdict.INCONCLUSIVE
     assert "interrupted after 30 s of load and 4000 requests" in passing.reasons[0]
     assert failing.verdict is Verdict.FAIL
+
+
+def test_the_page_says_how_many_requests_prove_it() -> None:
+    """docs/load-tests.md names the fewest clean requests for a p95 and for an error ratio below 0.1 %."""
+    page = (Path(__file__).parents[2] / "docs" / "load-tests.md").read_text(encoding="utf-8")
+    assert f" {verdict.fewest(0, 0.05)} clean requests prove it; an error ratio below 0.1 % takes {verdict.fewest(0, 0.001):,}." in page

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import re
 import shlex
-import shutil
+from pathlib import Path
 
 import pytest
-from typer.main import get_command
+import typer.main
 
+import runbooks.pages as pages_module
 from cli import app
 from runbooks.pages import SECTIONS, Page, pages, parse
 
 PAGES = pages()
-PROGRAMS = {"cmctl", "docker", "df", "du", "export", "grep"}
+PROGRAMS = {"cmctl", "docker", "df"}
+ROOT = Path(pages_module.__file__).parent
 
 
 def commands(page: Page) -> list[str]:
@@ -26,6 +29,7 @@ def test_page_has_the_form(name: str) -> None:
     page = PAGES[name]
     assert tuple(page.sections) == SECTIONS
     assert all(page.sections.values())
+    assert (ROOT / f"{name}.md").read_text(encoding="utf-8").count("\n") <= 110
     assert {"task", "severity", "owner", "needs", "minutes", "reviewed"} <= page.facts.keys()
     assert page.facts["task"] == name
 
@@ -49,7 +53,7 @@ def test_commands_parse(name: str) -> None:
 
 
 def assert_parses(words: list[str]) -> None:
-    group = get_command(app)
+    group = typer.main.get_command(app)
     context = group.make_context("cmctl", list(words), resilient_parsing=False)
     name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])  # type: ignore[attr-defined]
     assert command is not None, name
@@ -70,6 +74,23 @@ def test_untagged_block_is_refused() -> None:
         parse("x", "---\ntask: x\n---\n# X\n## In one line\n```bash\nls\n```\n")
 
 
-def test_shell_programs_exist_somewhere() -> None:
-    """The programs that pages use besides cmctl are ordinary ones."""
-    assert shutil.which("df")
+@pytest.mark.parametrize("name", PAGES)
+def test_page_names_the_environment_first(name: str) -> None:
+    """Before its first command a page says how to name the environment: without it everything would look at this machine."""
+    told, _, _ = PAGES[name].sections["Confirm"].partition("```")
+    assert "`export CMCTL_ENV=production`" in told
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_changes_say_their_way_back(name: str) -> None:
+    """Every step that changes something says how it is undone, and every page can be confirmed and verified by looking."""
+    steps = re.split(r"^\d+\. ", PAGES[name].sections["Mitigate"], flags=re.MULTILINE)[1:]
+    assert steps
+    assert [step for step in steps if "```bash change" in step and "Undo: " not in step.partition("```")[0]] == []
+    assert all("```bash read" in PAGES[name].sections[section] for section in ("Confirm", "Verify"))
+
+
+def test_every_page_is_listed() -> None:
+    """The README lists every page."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| \[([a-z-]+)\]", text, flags=re.MULTILINE)) == set(PAGES)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
@@ -20,16 +19,8 @@ from phases import load as platforms
 from stacks import compose_phase, data, edge
 from tests.stacks.specs import CANARY, spec
 
+pytestmark = pytest.mark.usefixtures("sdks")
 LOADED = platforms.load("codementee")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sdks() -> None:
-    """The SDK of cloudflare warns about itself while it is imported; that is none of ours."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import pulumi_cloudflare  # noqa: F401
-        import pulumi_mongodbatlas  # noqa: F401
 
 
 @dataclass

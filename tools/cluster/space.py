@@ -63,7 +63,9 @@ def need() -> None:
     if sys.platform != "linux":
         raise Unreachable("a lab cluster needs Linux", why="it lives in namespaces of the kernel", read="docs/cluster-lab.md")
     if os.geteuid() != 0:
-        raise Unreachable("a lab cluster needs root", why="it makes network namespaces and cgroups", hint="sudo -E cmctl cluster up")
+        raise Unreachable(
+            "a lab cluster needs root", why="it makes network namespaces and cgroups", hint="sudo -E .venv/bin/cmctl cluster up"
+        )
     missing = [name for name in ("ip", "nsenter", "unshare", "mount") if shutil.which(name) is None]
     if missing:
         raise Unreachable(f"a lab cluster needs {', '.join(missing)}", hint="sudo apt-get install iproute2 util-linux mount")

@@ -32,7 +32,9 @@ def must(argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = LI
     """Stdout of a program that must end with 0. Raises Unreachable when it is not installed, CmctlError with its last lines else."""
     answer = ask(argv, stdin=stdin, timeout_s=timeout_s)
     if answer.code == 127:
-        raise Unreachable(f"{argv[0]} is not installed", why="the lab needs it", hint="sudo cmctl lab up installs it on Debian and Ubuntu")
+        raise Unreachable(
+            f"{argv[0]} is not installed", why="the lab needs it", hint="sudo .venv/bin/cmctl lab up installs it on Debian and Ubuntu"
+        )
     if answer.code:
         tail = "\n".join((answer.err or answer.out).strip().splitlines()[-8:])
         raise CmctlError(what or f"{' '.join(argv[:4])} failed", why=tail or f"exit {answer.code}", hint="cmctl lab status")

@@ -26,7 +26,7 @@ def refuse(machine: Machine | None = None) -> None:
     """Raises Unreachable where no lab can be: not Linux, or not root."""
     machine = machine or ThisMachine()
     if sys.platform != "linux":
-        raise Unreachable("a lab needs Linux", why="its hosts are namespaces of the Linux kernel", hint="run cmctl in a Linux VM")
+        raise Unreachable("a lab needs Linux", why="its hosts are namespaces of the Linux kernel", hint="run it in a Linux VM")
     if not machine.is_root():
         raise Unreachable("a lab needs root", why="it makes namespaces, mounts and network links", hint="sudo .venv/bin/cmctl lab up")
 

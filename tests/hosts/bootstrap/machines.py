@@ -14,7 +14,7 @@ from layout.machine import Machine, machine
 
 def system(init: str = "systemd", version: str = "12", distribution: str = "debian") -> System:
     return System(
-        distribution=distribution, version=version, name=f"{distribution} {version}", init=init, user="root", arch="x86_64", kernel="6.1",
+        distribution=distribution, version=version, name=f"{distribution} {version}", init=init, user="root", arch="x86_64",
         cpus=2, memory_mb=4096, disk_mb=40960, disk_free_mb=30000, clock=1_800_000_000,
     )  # fmt: skip
 

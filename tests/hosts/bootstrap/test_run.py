@@ -23,7 +23,6 @@ name=Debian GNU/Linux 12 (bookworm)
 init=systemd
 user=root
 arch=x86_64
-kernel=6.1.0
 cpus=2
 memory_mb=3915
 disk_mb=40100
