@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from commands import ui
+from commands.cost_out import refuse, write
 from commands.cost_view import Wish, estimated, for_users, refuse_unknown, today
 from costs import books, budget, catalogue, change, junit, report
 from costs import refresh as refreshing
@@ -41,9 +42,9 @@ def gate(wish: Wish, asked: Gate, *, as_json: bool) -> None:
     rows = [(one.name, one.limit, one.value, one.answer, one.evidence) for one in verdict.checks]
     columns = ("limit", "at most", "is", "answer", "evidence")
     if asked.junit:
-        asked.junit.write_text(junit.of_gate(verdict), encoding="utf-8")
+        write(asked.junit, junit.of_gate(verdict))
     if asked.comment:
-        asked.comment.write_text(report.markdown(found, today(), report.markdown_table(columns, rows)), encoding="utf-8")
+        write(asked.comment, report.markdown(found, today(), report.markdown_table(columns, rows)))
     if as_json:
         ui.emit("cmctl/cost-gate/1", {"exit_code": verdict.exit_code, "checks": [dict(zip(columns, row, strict=True)) for row in rows]})
     else:
@@ -51,17 +52,16 @@ def gate(wish: Wish, asked: Gate, *, as_json: bool) -> None:
     _refuse(
         verdict.exit_code,
         [f"{one.name}: {one.value}, at most {one.limit}" for one in verdict.checks if one.answer == "fail"],
-        "the budget says no",
+        GateRefused("the budget says no", hint="change the phase, the book or the limits"),
+        as_json=as_json,
     )
 
 
-def _refuse(code: int, reasons: Sequence[str], what: str) -> None:
-    failures: dict[int, CmctlError] = {
-        3: GateRefused(what, why="\n".join(reasons), hint="change the phase, the book or the limits"),
-        6: CannotTell("a figure is not known", why="\n".join(reasons), hint="see the rows that say unknown"),
-    }
+def _refuse(code: int, reasons: Sequence[str], no: GateRefused, *, as_json: bool) -> None:
+    failures: dict[int, CmctlError] = {3: no, 6: CannotTell("a figure is not known", hint="see the rows that say unknown")}
     if code in failures:
-        raise failures[code]
+        failures[code].why = "\n".join(reasons)
+        refuse(failures[code], as_json=as_json)
 
 
 def audit(files: Sequence[Path], against: str | None, *, together: bool, junit: Path | None, as_json: bool) -> None:
@@ -73,7 +73,7 @@ def audit(files: Sequence[Path], against: str | None, *, together: bool, junit: 
     if junit:
         from costs import junit as form
 
-        junit.write_text(form.of_audit(whole), encoding="utf-8")
+        write(junit, form.of_audit(whole))
     if as_json:
         ui.emit("cmctl/cost-audit/1", audits.as_dict(whole))
     else:
@@ -82,11 +82,12 @@ def audit(files: Sequence[Path], against: str | None, *, together: bool, junit: 
             print(f"{finding.where}: {finding.kind}: {finding.text}")
     if whole.exit_code:
         kinds = dict.fromkeys(finding.kind for finding in whole.contradictions)
-        raise GateRefused(
+        no = GateRefused(
             f"{len(whole.contradictions)} contradictions",
             why="\n".join(f"{kind}: {KINDS[kind]}" for kind in kinds),
             hint="correct the lines named above",
         )
+        refuse(no, as_json=as_json)
 
 
 def bill(wish: Wish, file: Path, number: int, *, as_json: bool) -> None:
@@ -116,9 +117,9 @@ def bill(wish: Wish, file: Path, number: int, *, as_json: bool) -> None:
 
 def export(wish: Wish, number: int, out: Path) -> None:
     one = estimated(wish, number)
-    out.write_text(exports.export(one, today()), encoding="utf-8")
+    write(out, exports.export(one, today()))
     ui.say(f"written: {out} (an estimate: never mix it with bills)")
-    refuse_unknown(one)
+    refuse_unknown(one, as_json=False)
 
 
 def prices_check(name: str, *, as_json: bool) -> None:
@@ -129,7 +130,8 @@ def prices_check(name: str, *, as_json: bool) -> None:
     else:
         ui.table(catalogue.CHECK_COLUMNS, rows, title=f"book {name}", right=("days",))
     bad = [f"{one.price.id}: {one.state}" for one in found if one.state in {"unknown", "too old"}]
-    _refuse(catalogue.exit_code(found), bad, "prices are older than 180 days")
+    no = GateRefused("prices are older than 180 days", hint="cmctl cost prices refresh VENDOR, or date them anew in a book of your own")
+    _refuse(catalogue.exit_code(found), bad, no, as_json=as_json)
 
 
 def prices_diff(before: str, after: str, *, as_json: bool) -> None:
@@ -162,5 +164,5 @@ def prices_refresh(vendor: str, name: str, out: Path | None, *, as_json: bool) -
     if out is not None:
         text = refreshing.as_book(found, book, out.stem)
         if text:
-            out.write_text(text, encoding="utf-8")
+            write(out, text)
         ui.say(f"written: {out}" if text else "nothing changed, nothing written")

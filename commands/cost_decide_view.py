@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from commands import ui
+from commands.cost_out import write
 from commands.cost_view import Wish, estimated
 from costs import books, capacity, inverse, objectives, report
 from costs import curve as curves
@@ -156,7 +157,7 @@ def curve(wish: Wish, html: Path | None, *, variants: bool) -> None:
     else:
         from costs import page
 
-        html.write_text(page.of_curve(decision, f"{wish.platform}: cost of one user, book {wish.book}"), encoding="utf-8")
+        write(html, page.of_curve(decision, f"{wish.platform}: cost of one user, book {wish.book}"))
         ui.say(f"written: {html}")
     for note in notes:
         ui.say(f"note: {note}")
@@ -246,7 +247,8 @@ def crossover(usage: str, plan: str, name: str, *, as_json: bool) -> None:
             hint=f"cmctl cost prices check {name}",
         )
     found = inverse.crossover(book.prices[usage], book.prices[plan])
-    unit = book.prices[usage].unit
+    price = book.prices[usage]
+    unit = price.currency if price.unit == "percent" else price.unit
     if as_json:
         ui.emit("cmctl/cost-crossover/1", {"usage": usage, "plan": plan, "from": found, "unit": unit})
     else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from commands import ui
+from commands.cost_out import refuse
 from costs import books, report
 from costs.estimate import Estimate, estimate
 from errors import BadInput, CannotTell
@@ -88,17 +89,18 @@ def phase(wish: Wish, number: int, *, per_user: bool, form: str) -> None:
     if form not in forms:
         raise BadInput(f"--format {form} is not known", why=f"known: {', '.join(forms)}", hint="--format table")
     forms[form]()
-    refuse_unknown(one)
+    refuse_unknown(one, as_json=form == "json")
 
 
-def refuse_unknown(one: Estimate) -> None:
+def refuse_unknown(one: Estimate, *, as_json: bool) -> None:
     if one.unknown:
         names = ", ".join(line.title for line in one.unknown)
-        raise CannotTell(
+        failure = CannotTell(
             f"the total of phase {one.phase} is only a lower bound: {names} {'has' if len(one.unknown) == 1 else 'have'} no price",
             why="\n".join(line.why for line in one.unknown),
             hint="put the prices into a book of your own (base: " + one.book + ") and name it with --book",
         )
+        refuse(failure, as_json=as_json)
 
 
 def _table(wish: Wish, one: Estimate, *, per_user: bool) -> None:
@@ -149,4 +151,4 @@ def phases(wish: Wish, *, as_json: bool) -> None:
         )
         ui.hint("cmctl cost --phase 2 --per-user")
     for one in found:
-        refuse_unknown(one)
+        refuse_unknown(one, as_json=as_json)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from math import ceil, log
+from math import ceil, exp, log, log1p
 
 from costs.books import Book
 from costs.curves import Curve, Option, Segment, added, envelope, flat, of_price, scaled
@@ -175,7 +175,7 @@ def marginal(decision: Decision, users: int, growth: Decimal = Decimal(0)) -> Ma
 def _months(users: int, at: int, growth: Decimal) -> Decimal | None:
     if growth <= 0:
         return None
-    return Decimal(f"{log(at / users) / log(1 + float(growth)):.1f}")
+    return Decimal(f"{log(at / users) / log1p(float(growth)):.1f}")
 
 
 @dataclass(frozen=True)
@@ -199,5 +199,5 @@ def hysteresis(switch: Switch, migration: Money, growth: Decimal = Decimal(0)) -
     payback = (migration + migration).amount / saving.amount
     if growth <= 0:
         return Hysteresis(switch.at, saving, payback, switch.at - 1)
-    down = int((switch.at - 1) / float(1 + growth) ** float(payback))
+    down = int((switch.at - 1) * exp(-log1p(float(growth)) * float(payback)))
     return Hysteresis(switch.at, saving, payback, down or None)

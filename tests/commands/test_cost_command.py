@@ -189,6 +189,14 @@ WRONG = [
     (("bill", "nothing.csv", "--phase", "2"), "nothing.csv: cannot be read"),
     (("prices", "refresh", "upstash"), "upstash has no official price interface"),
     (("gate", "nothing.yaml", "--phase", "2"), "nothing.yaml"),
+    (("decide", "--growth", "nan"), "nan is no figure"),
+    (("decide", "--migration", "-5"), "-5.0 is below 0"),
+    (("needs", "--total", "inf", "--users", "5"), "inf is no figure"),
+    (("needs", "--total", "5", "--users", "5", "--pod", "0"), "0.0 is not above 0"),
+    (("crossover", "email", "r2-storage"), "email is paid by mails, r2-storage by GB-month"),
+    (("curve", "--html", "/nowhere/at/all.html"), "/nowhere/at/all.html cannot be written"),
+    (("export", "--phase", "2", "--out", "/"), "/ cannot be written"),
+    (("audit", str(DATA / "right.md"), "--junit", "/nowhere/at/all.xml"), "/nowhere/at/all.xml cannot be written"),
 ]
 
 
@@ -198,6 +206,39 @@ def test_wrong_input(capsys: pytest.CaptureFixture[str], arguments: tuple[str, .
     code, _, err = asked(capsys, *arguments)
     assert code == 2
     assert message in err
+
+
+REFUSED = [
+    (6, ("--phase", "2", "--book", "list-2026-11")),
+    (6, ("--book", "list-2026-11")),
+    (3, ("audit", str(DATA / "shop.md"))),
+    (3, ("prices", "check")),
+]
+
+
+@pytest.mark.parametrize(("code", "arguments"), REFUSED)
+def test_a_refusal_leaves_one_document(capsys: pytest.CaptureFixture[str], code: int, arguments: tuple[str, ...]) -> None:
+    """With --json an answer that ends with exit 3 or 6 is one document on stdout; the refusal stands on stderr."""
+    found, out, err = asked(capsys, *arguments, "--json")
+    assert found == code
+    assert json.loads(out)["schema"] != "cmctl/error/1"
+    assert err.startswith("✗")
+
+
+def test_what_has_no_price_is_not_free(capsys: pytest.CaptureFixture[str]) -> None:
+    """A plan is not compared with a price that nobody knows, and variants without a price are not "nothing to choose from": exit 6."""
+    code, _, err = asked(capsys, "crossover", "domain", "upstash-fixed-1gb")
+    assert (code, "no price is known for domain" in err) == (6, True)
+    code, _, err = asked(capsys, "decide", "--variants", "--book", "list-2026-11")
+    assert (code, "no price for Domain, Database backups, Database traffic" in err) == (6, True)
+    assert "from 1,000 USD a month on" in asked(capsys, "crossover", "payment-fee", "upstash-fixed-1gb")[1]
+
+
+def test_growth_of_any_size(capsys: pytest.CaptureFixture[str]) -> None:
+    """Growth too small or too large to be multiplied out still gets an answer."""
+    for growth, migration in (("1e-300", "1e14"), ("1e14", "1e14")):
+        code, out, _ = asked(capsys, "decide", "--growth", growth, "--migration", migration)
+        assert (code, "pays after" in out) == (0, True)
 
 
 @pytest.mark.parametrize("form", ["csv", "markdown", "html", "openmetrics"])
