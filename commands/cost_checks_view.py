@@ -129,8 +129,8 @@ def prices_check(name: str, *, as_json: bool) -> None:
         ui.emit("cmctl/prices-check/1", {"prices": [dict(zip(catalogue.CHECK_COLUMNS, row, strict=True)) for row in rows]})
     else:
         ui.table(catalogue.CHECK_COLUMNS, rows, title=f"book {name}", right=("days",))
-    bad = [f"{one.price.id}: {one.state}" for one in found if one.state in {"unknown", "too old"}]
-    no = GateRefused("prices are older than 180 days", hint="cmctl cost prices refresh VENDOR, or date them anew in a book of your own")
+    bad = [f"{one.price.id}: {one.state}" for one in found if one.state in {"unknown", "too old", "not yet"}]
+    no = GateRefused("prices are older than 180 days, or dated ahead", hint="cmctl cost prices refresh VENDOR, or date them anew in a book of your own")
     _refuse(catalogue.exit_code(found), bad, no, as_json=as_json)
 
 

@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Literal
 
 from costs.books import Book
-from costs.estimate import FAIL_DAYS, WARN_DAYS
+from costs.estimate import AHEAD, FAIL_DAYS, WARN_DAYS
 from costs.exchange import convert
 from costs.money import Money, significant
 from costs.price import PIECES, Price, monthly
 
-State = Literal["fresh", "stale", "too old", "unknown"]
+State = Literal["fresh", "stale", "too old", "not yet", "unknown"]
 CHECK_COLUMNS = ("id", "vendor", "price", "as of", "days", "method", "confidence", "state", "where")
 DIFF_COLUMNS = ("id", "what", "before", "after", "times", "confidence", "source")
 
@@ -28,22 +28,24 @@ class Checked:
 
 
 def check(book: Book, today: dt.date) -> tuple[Checked, ...]:
-    """Every price with its age: stale after 90 days, too old after 180, unknown without an amount; the worst first."""
-    order: dict[State, int] = {"unknown": 0, "too old": 1, "stale": 2, "fresh": 3}
+    """Every price with its age: stale after 90 days, too old after 180, "not yet" with a date to come, unknown without an amount; the worst first."""
+    order: dict[State, int] = {"unknown": 0, "not yet": 1, "too old": 2, "stale": 3, "fresh": 4}
     found = [_checked(book, price, today) for price in book.prices.values()]
     return tuple(sorted(found, key=lambda one: (order[one.state], -one.days, one.price.id)))
 
 
 def _checked(book: Book, price: Price, today: dt.date) -> Checked:
     days = (today - price.as_of).days
+    if price.known and days < AHEAD:
+        return Checked(price, days, "not yet", book.where.get(price.id, ""))
     state: State = "unknown" if not price.known else "too old" if days > FAIL_DAYS else "stale" if days > WARN_DAYS else "fresh"
     return Checked(price, days, state, book.where.get(price.id, ""))
 
 
 def exit_code(found: tuple[Checked, ...]) -> int:
-    """3 when a price is older than 180 days, 6 when one has no amount, else 0."""
+    """3 when a price is older than 180 days or dated ahead, 6 when one has no amount, else 0."""
     states = Counter(one.state for one in found)
-    return 3 if states["too old"] else 6 if states["unknown"] else 0
+    return 3 if states["too old"] or states["not yet"] else 6 if states["unknown"] else 0
 
 
 def check_rows(found: tuple[Checked, ...]) -> list[tuple[str, ...]]:

@@ -31,6 +31,14 @@ def test_ages() -> None:
     assert catalogue.exit_code(catalogue.check(SEED, TODAY + dt.timedelta(days=200))) == 3
 
 
+def test_a_date_to_come_is_not_fresh() -> None:
+    """A price dated a year ahead by mistake is told first and fails; tomorrow's date may be a time zone's."""
+    found = catalogue.check(SEED, TODAY - dt.timedelta(days=365))
+    assert {one.state for one in found} == {"not yet"}
+    assert catalogue.exit_code(found) == 3
+    assert catalogue.exit_code(catalogue.check(SEED, TODAY - dt.timedelta(days=1))) == 0
+
+
 def test_documents_against_the_list() -> None:
     """From the documents' prices to the list's: M20 ×1.95, M60 ×4.81, SES ×1.60; equal prices do not appear."""
     rows = {row[0]: row for row in catalogue.diff_rows(catalogue.diff(SEED, LIST))}
