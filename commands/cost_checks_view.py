@@ -94,6 +94,8 @@ def bill(wish: Wish, file: Path, number: int, *, as_json: bool) -> None:
     one, said = estimated(wish, number), bills.read(file)
     found = variances.variance(one, said)
     rows = variances.rows(found)
+    if said.days is not None and not 27 < said.days < 32:
+        ui.say(f"note: the bill is for {said.days} days, the estimate for a month")
     if as_json:
         ui.emit(
             "cmctl/cost-bill/1",
@@ -130,7 +132,9 @@ def prices_check(name: str, *, as_json: bool) -> None:
     else:
         ui.table(catalogue.CHECK_COLUMNS, rows, title=f"book {name}", right=("days",))
     bad = [f"{one.price.id}: {one.state}" for one in found if one.state in {"unknown", "too old", "not yet"}]
-    no = GateRefused("prices are older than 180 days, or dated ahead", hint="cmctl cost prices refresh VENDOR, or date them anew in a book of your own")
+    no = GateRefused(
+        "prices are older than 180 days, or dated ahead", hint="cmctl cost prices refresh VENDOR, or date them anew in a book of your own"
+    )
     _refuse(catalogue.exit_code(found), bad, no, as_json=as_json)
 
 

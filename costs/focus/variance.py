@@ -59,8 +59,11 @@ def variance(estimate: Estimate, bill: FocusBill) -> tuple[Variance, ...]:
 
 def _key(estimate: Estimate, charge: Charge) -> str:
     """The key of the line that a charge belongs to: its vendor is named and the most words of its sku; empty where none fits."""
-    if charge.category.lower() in {"tax", "credit"}:
-        return next((line.key for line in estimate.lines if line.group == "tax"), "") if charge.category.lower() == "tax" else ""
+    kind = charge.category.lower()
+    if kind == "credit":
+        return ""
+    if kind == "tax":
+        return next((line.key for line in estimate.lines if line.group == "tax" and _sells(line, charge)), "")
     best = max(estimate.lines, key=lambda line: _score(line, charge), default=None)
     return best.key if best is not None and _score(best, charge) > 0 else ""
 
@@ -69,9 +72,13 @@ def _score(line: Line, charge: Charge) -> int:
     if line.price is None:
         return 0
     words = set(re.findall(r"[a-z0-9]+", f"{line.price.sku} {line.sku}".lower())) - {"a", "of", "the"}
-    vendor = line.price.vendor.split("-")[0]
     said = set(re.findall(r"[a-z0-9]+", charge.text))
-    return len(words & said) if vendor in charge.text else 0
+    return len(words & said) if _sells(line, charge) else 0
+
+
+def _sells(line: Line, charge: Charge) -> bool:
+    """Whether the charge names the line's vendor."""
+    return line.price is not None and line.price.vendor.split("-")[0] in charge.text
 
 
 def _line(line: Line, charges: list[Charge]) -> Variance:
@@ -96,7 +103,7 @@ def _parts(line: Line, charges: list[Charge]) -> tuple[Decimal, Decimal] | None:
     planned = _planned(line, units.pop())
     used = sum((charge.quantity for charge in charges if charge.quantity is not None), ZERO)
     billed = _sum(charges, charges[0].cost.currency).amount
-    if planned is None or not used or not planned or line.amount is None:
+    if planned is None or used <= 0 or not planned or line.amount is None:
         return None
     before, after = line.amount.typical.amount / planned, billed / used
     return (after - before) * used, (used - planned) * before

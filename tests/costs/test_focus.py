@@ -16,7 +16,7 @@ from costs import books
 from costs.estimate import estimate
 from costs.focus import bill, export, variance
 from costs.money import shown
-from errors import BadInput
+from errors import BadInput, CannotTell
 from tests.costs.figures import LOADED, SEED, TODAY, WITH_ATLAS, cases
 
 BILL = Path(__file__).parent / "data" / "atlas-focus-1.3.csv"
@@ -69,6 +69,11 @@ WRONG = [
     ("413.28", "NaN", "bill.csv:2: BilledCost is no number: 'NaN'"),
     ("413.28", "", "bill.csv:2: BilledCost is empty"),
     ("413.28,a1,USD", "413.28,a1,EUR", "bill.csv: mixes currencies EUR, USD"),
+    ("413.28,a1,USD", "413.28,a1,", "bill.csv:2: BillingCurrency is no currency: ''"),
+    ("413.28", "1e999999", "bill.csv:2: BilledCost is no number"),
+    ("413.28,", "413.28,more,", "bill.csv:2: has not as many fields as there are columns"),
+    ("BillingCurrency", "BilledCost", "bill.csv:1: is no FOCUS bill"),
+    ("ServiceName", "ServiceName,ServiceName", "bill.csv:1: ServiceName is given twice"),
 ]
 
 
@@ -78,6 +83,31 @@ def test_a_bill_that_is_none(right: str, wrong: str, message: str) -> None:
     with pytest.raises(BadInput) as error:
         bill.parse(BILL.read_text().replace(right, wrong, 1), "bill.csv")
     assert message in str(error.value)
+
+
+def test_a_bill_that_is_cut_off() -> None:
+    """Half a row, also inside a quoted field, is exit 2 with the line it begins in; a bill without a row is exit 6, not $0."""
+    text = BILL.read_text()
+    head, first, *_ = text.splitlines()
+    described = first.split(",")[5]
+    quoted = first.replace(described, '"two\nlines"', 1)
+    assert bill.parse(f"{head}\n{quoted}\n{first}\n", "bill.csv").charges[1].line == 4
+    for cut in (first[: len(first) // 2], quoted[: quoted.index("lines")]):
+        with pytest.raises(BadInput, match=r"bill\.csv:3: has not as many fields"):
+            bill.parse(f"{head}\n{first}\n{cut}", "bill.csv")
+    with pytest.raises(CannotTell, match="has no charge"):
+        bill.parse(f"{head}\n", "bill.csv")
+
+
+def test_a_tax_belongs_to_its_vendor() -> None:
+    """A database provider's tax is no tax on payment fees; a refund of hours has no price for an hour."""
+    one = estimate(LOADED, 2, books.load("list-2026-11"))
+    assert any(line.group == "tax" for line in one.lines)
+    head, first = BILL.read_text().splitlines()[:2]
+    (row,) = variance.variance(one, bill.parse(f"{head}\n{first.replace(',Usage,', ',Tax,')}\n", "bill.csv"))
+    assert (row.component, row.unknown) == ("not estimated", row.bill)
+    (row,) = variance.variance(one, bill.parse(f"{head}\n{first.replace(',720,', ',-720,')}\n", "bill.csv"))
+    assert (row.price.amount, row.quantity.amount, row.unknown) == (0, 0, row.difference)
 
 
 HEAD, *ROWS = BILL.read_text().splitlines()
@@ -99,7 +129,7 @@ def rows(draw: st.DrawFn) -> str:
 @given(st.one_of(st.text(max_size=300), st.lists(rows(), max_size=4).map("\n".join)))
 def test_no_text_breaks_the_reader(text: str) -> None:
     """Any text below the right columns is a bill or exit 2, never another failure; a bill can be compared."""
-    with contextlib.suppress(BadInput):
+    with contextlib.suppress(BadInput, CannotTell):
         variance.variance(ESTIMATE, bill.parse(f"{HEAD}\n{text}", "bill.csv"))
 
 
