@@ -98,6 +98,7 @@ class Table:
     """Lines that belong to one total. `thing` is what it is about (`phase 2`): tables and totals of one thing must agree.
 
     `whole` is false for a list of steps that names only what changes. `users` are the users it is for, largest first.
+    `converted` names the rates where lines are in other currencies than the total.
     """
 
     thing: str
@@ -110,6 +111,13 @@ class Table:
     per_user: Amount | None = None
     per_user_where: Where | None = None
     whole: bool = True
+    converted: str = ""
+
+    @property
+    def currency(self) -> str:
+        """That of its total, else of its first line with an amount."""
+        amounts = (self.total, *(item.amount for item in self.items), self.per_user)
+        return next((amount.currency for amount in amounts if amount is not None), "USD")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from costs.audit.tallies import products
 from costs.audit.text import lines
 from costs.books import Book
 from errors import BadInput
+
+# Unit prices in prose and the books' lists are compared with tables in this currency.
+LISTED = "USD"
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ def audit(sources: Sequence[Source], book: Book | None = None) -> Audit:
     facts.tables[:0] = present
     _alternatives(facts)
     known = choices.known_prices(facts)
+    dollars = replace(facts, tables=[table for table in facts.tables if table.currency == LISTED])
     book_prices = choices.of_book(book)
     found = [
         *facts.findings,
@@ -53,13 +59,13 @@ def audit(sources: Sequence[Source], book: Book | None = None) -> Audit:
         *choices.two_prices(known),
         *choices.two_sizes(known),
         *choices.two_choices(facts),
-        *choices.ranges(facts.tables, known, book_prices),
-        *choices.against_list(facts, book),
-        *use.findings(facts, book),
+        *choices.ranges(dollars.tables, [one for one in known if one.currency == LISTED], book_prices),
+        *choices.against_list(dollars, book),
+        *use.findings(dollars, book),
         *use.tallies(facts),
         *aims.findings(facts, book),
         *steps.findings(facts),
-        *listed.findings(facts, book),
+        *listed.findings(dollars, book),
     ]
     order = {source.name: index for index, source in enumerate(sources)}
     ordered = sorted(dict.fromkeys(found), key=lambda one: (order.get(one.where.file, 0), one.where.line))
@@ -69,11 +75,21 @@ def audit(sources: Sequence[Source], book: Book | None = None) -> Audit:
 def _facts(source: Source) -> Facts:
     if source.name.endswith((".yaml", ".yml")):
         return ledger.facts(source.text, Path(source.name))
-    found = list(lines(source.text, source.name))
-    facts = facts_of_text(source.text, source.name)
-    facts.goals += phase_headings(source.text, source.name)
+    text = source.text if not source.name.endswith(".csv") else _piped(source.text)
+    found = list(lines(text, source.name))
+    facts = facts_of_text(text, source.name)
+    facts.goals += phase_headings(text, source.name)
     facts.findings += [*products(found), *aims.of_lines(found)]
     return facts
+
+
+def _piped(text: str) -> str:
+    """A CSV file as the rows of a Markdown table; rows of several lines are drawn together."""
+    try:
+        rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    except csv.Error:
+        return text
+    return "\n".join("| " + " | ".join(" ".join(cell.split()).replace("|", "/") for cell in row) + " |" if row else "" for row in rows)
 
 
 def _rows(facts: Facts, findings: Sequence[Finding]) -> tuple[Row, ...]:

@@ -7,18 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from costs.audit.currencies import in_one
 from costs.audit.model import Amount, Item, Table
 from costs.audit.text import PHASE, TOTAL, Text
-from costs.audit.words import amounts, pieces, skus, users, without_amounts, words
+from costs.audit.words import AMOUNT, amounts, number, pieces, skus, users, without_amounts, words
 
 NOT_ITEM = re.compile(
-    r"\b(?:cost per user|per user|revenue|margin|infrastructure cost|savings?|budget|income|profit)\b|^cost\b|^price\b", re.IGNORECASE
+    r"\b(?:cost per user|per user|revenue|margin|infrastructure cost|savings?|budget|income|profit)\b|^cost\b|^price\b|^sub-?totals?\b", re.IGNORECASE
 )
 NEAR = 4
+GAP = 2
 VERB = re.compile(
     r"^(?:add|upgrade|set up|implement|increase|archive|optimi[sz]e|migrate|move|switch to|enable|introduce)\b", re.IGNORECASE
 )
-PER_USER = re.compile(r"\bcosts? per user\b|\bper[- ]user cost\b", re.IGNORECASE)
+PER_USER = re.compile(r"\bcosts? per user\b|\bper[- ]user cost\b|^per[- ]user\b", re.IGNORECASE)
+PLAIN = re.compile(rf"^[^:|]{{1,60}}:\s*{AMOUNT.pattern.replace('(?P<', '(?P<plain_')}(?:\s?(?:/|per\s)\s?[a-z]+)?\s*(?:\([^()]*\))?$")
+USERS = re.compile(r"^(?:number of |registered |total )?users\s*:\s*(\d[\d,]{0,30})\s?([KMkm]\b)?", re.IGNORECASE)
 
 
 @dataclass
@@ -27,16 +31,22 @@ class _Draft:
 
     key: tuple[int, int]
     first: Text
+    plain: bool = False
     items: list[Item] = field(default_factory=list)
     total: Amount | None = None
     total_line: Text | None = None
     per_user: Amount | None = None
     per_user_line: Text | None = None
 
+    @property
+    def ahead(self) -> bool:
+        """Its total stands before its first line: a later one closes it."""
+        return bool(self.total_line and self.items and self.total_line.where.line < self.items[0].where.line)
+
 
 def tables(found: Sequence[Text]) -> list[Table]:
     """Every table of the document, in its order. Lists of steps by phase carry over what the phase before has."""
-    known = phase_users(found)
+    known = {**phase_users(found), **_declared(found)}
     drafts: list[_Draft] = []
     for line in found:
         draft = _draft(drafts, line)
@@ -51,15 +61,22 @@ def _draft(drafts: list[_Draft], line: Text) -> _Draft | None:
     last = drafts[-1] if drafts else None
     if PER_USER.search(line.text):
         return last if last is not None and last.key[0] == line.section and last.per_user is None else None
-    if not (line.block and not line.code) and not line.bullet and not line.cells and not TOTAL.match(line.text):
+    listed = bool((line.block and not line.code) or line.bullet or line.cells)
+    plain = not listed and not line.code and bool(PLAIN.match(line.text))
+    if not listed and not plain and not TOTAL.match(line.text):
         return None
     key = (line.section, line.block)
-    if last is not None and last.key == key and last.total is None:
-        return last
+    if last is not None and last.key == key and (last.total is None or last.ahead or _below(last, line)):
+        return last if listed or last.plain or TOTAL.match(line.text) else None
     if last is not None and TOTAL.match(line.text) and last.key[0] == line.section and last.total is None:
         return last
-    drafts.append(_Draft(key, line))
+    drafts.append(_Draft(key, line, plain))
     return drafts[-1]
+
+
+def _below(draft: _Draft, line: Text) -> bool:
+    """Whether a list begins right below the total that stands for it."""
+    return draft.total_line is not None and not draft.items and line.where.line - draft.total_line.where.line <= GAP
 
 
 def _take(draft: _Draft, line: Text) -> None:
@@ -78,14 +95,14 @@ def _take(draft: _Draft, line: Text) -> None:
 def _item(line: Text, name: str, amount: Amount | None) -> Item:
     said = " ".join(line.cells) if line.cells else line.text
     title = without_amounts(name) or name
-    return Item(re.sub(r"\s*:\s*$", "", title), amount, line.where, skus(said), words(title), pieces(said))
+    return Item(re.sub(r"\s*:\s*$", "", title), amount, line.where, skus(said) if line.block >= 0 else (), words(title), pieces(said))
 
 
 def _is_table(draft: _Draft) -> bool:
     priced = [item for item in draft.items if item.amount is not None]
     if draft.total is not None:
         return bool(draft.items)
-    return len(priced) >= 2 and all(item.amount is not None for item in draft.items) and not draft.first.bullet
+    return len(priced) >= 2 and all(item.amount is not None for item in draft.items) and not (draft.first.bullet or draft.plain)
 
 
 def _table(draft: _Draft, known: Mapping[str, Decimal]) -> Table | None:
@@ -95,7 +112,7 @@ def _table(draft: _Draft, known: Mapping[str, Decimal]) -> Table | None:
     items = tuple(item for item in draft.items if item.amount is not None or not whole)
     if not items:
         return None
-    return Table(
+    table = Table(
         thing=first.thing,
         title=first.headings[-1] if first.headings else first.where.file,
         where=items[0].where,
@@ -107,6 +124,7 @@ def _table(draft: _Draft, known: Mapping[str, Decimal]) -> Table | None:
         per_user_where=draft.per_user_line.where if draft.per_user_line else None,
         whole=whole,
     )
+    return in_one(table)
 
 
 def phase_users(found: Iterable[Text]) -> dict[str, Decimal]:
@@ -124,7 +142,18 @@ def _users(draft: _Draft, known: Mapping[str, Decimal]) -> tuple[Decimal, ...]:
     """Users that the table is for: named beside the cost of one or in the total's line, else by its phase, else in the nearest heading."""
     near = [line.text for line in (draft.per_user_line, draft.total_line) if line is not None]
     found = [high for text in near for _, high, kind in users(text) if kind != "concurrent" and high > 0]
-    return (found[-1],) if found else _scope_users(draft.first, known)
+    here = known.get(_section(draft.first))
+    return (found[-1],) if found else (here,) if here else _scope_users(draft.first, known)
+
+
+def _declared(found: Iterable[Text]) -> dict[str, Decimal]:
+    """Users that a section gives in a line of their own: `Users: 5,000`."""
+    lines = [(line, match) for line in found if (match := USERS.match(line.text))]
+    return {_section(line): number(match[1], match[2]) for line, match in reversed(lines)}
+
+
+def _section(line: Text) -> str:
+    return f"section {line.section}"
 
 
 def _scope_users(line: Text, known: Mapping[str, Decimal]) -> tuple[Decimal, ...]:

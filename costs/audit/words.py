@@ -8,12 +8,13 @@ from decimal import Decimal
 
 from costs.audit.model import Amount
 
-SCALE = {"k": 1000, "m": 10**6, "b": 10**9, "thousand": 1000, "million": 10**6, "billion": 10**9}
+SCALE = {"k": 1000, "m": 10**6, "b": 10**9, "thousand": 1000, "million": 10**6, "billion": 10**9, "l": 10**5, "lakh": 10**5, "lac": 10**5, "crore": 10**7, "cr": 10**7}  # fmt: skip
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "₹": "INR"}
 NUMBER = r"\d[\d,]{0,30}(?:\.\d{1,12})?"
+TIMES = r"(?:[KMBLkmb]|(?i:thousand|million|billion|lakhs?|lacs?|crores?|cr))(?![A-Za-z0-9])"
 AMOUNT = re.compile(
-    rf"(?P<below><\s?)?(?P<near>~\s?)?(?<![\w/{{\\])(?P<currency>[$€£₹])\s?(?P<low>{NUMBER})\s?(?P<low_scale>[KMBkmb](?![A-Za-z0-9]))?"
-    rf"(?:\s?[-–]\s?[$€£₹]?\s?(?P<high>{NUMBER})\s?(?P<high_scale>[KMBkmb](?![A-Za-z0-9]))?)?\+?"
+    rf"(?P<below><\s?)?(?P<near>~\s?)?(?P<minus>(?:(?<=[:|])|(?<=[:|]\s))-)?(?<![\w/{{\\])(?P<currency>[$€£₹])\s?(?P<low>{NUMBER})\s?(?P<low_scale>{TIMES})?"
+    rf"(?:\s?[-–]\s?[$€£₹]?\s?(?P<high>{NUMBER})\s?(?P<high_scale>{TIMES})?)?\+?"
 )
 AFTER = re.compile(rf"\s?(?:/|per\s)\s?(?:(?P<count>{NUMBER})\s?(?P<scale>[KMBkmb](?![A-Za-z]))?\s?)?(?P<unit>[A-Za-z]+)")
 COUNT = re.compile(
@@ -22,7 +23,7 @@ COUNT = re.compile(
     re.IGNORECASE,
 )
 USERS = re.compile(
-    rf"(?<![\w$€£₹.,])(?P<low>{NUMBER})\s?(?P<low_scale>million|[KMkm](?![A-Za-z0-9]))?\+?(?:\s?[-–]\s?(?P<high>{NUMBER})\s?(?P<high_scale>million|[KMkm](?![A-Za-z0-9]))?\+?)?"
+    rf"(?<![\w$€£₹.,])(?P<low>{NUMBER})\s?(?P<low_scale>million|lakhs?|crores?|[KMkm](?![A-Za-z0-9]))?\+?(?:\s?[-–]\s?(?P<high>{NUMBER})\s?(?P<high_scale>million|lakhs?|crores?|[KMkm](?![A-Za-z0-9]))?\+?)?"
     r"\s+(?P<kind>total |concurrent |registered |active |peak concurrent )?users?\b",
     re.IGNORECASE,
 )
@@ -38,7 +39,7 @@ def clean(line: str) -> str:
     if MOJIBAKE.search(line):
         line = b"".join(_byte(char) for char in line).decode("utf-8", errors="replace")
     line = re.sub(r"[─-╿▀-◿☀-⟿⬀-⯿️�]|[\U0001f000-\U0001faff]", " ", line.replace("—", " - "))
-    return line.replace("**", "").replace("`", "").rstrip()
+    return plain_money(line.replace("**", "").replace("`", "")).rstrip()
 
 
 def _byte(char: str) -> bytes:
@@ -50,11 +51,39 @@ def _byte(char: str) -> bytes:
         return bytes([ord(char)]) if ord(char) < 0x100 else char.encode()
 
 
+CODES = {"usd": "$", "us$": "$", "dollar": "$", "eur": "€", "euro": "€", "gbp": "£", "inr": "₹", "rs": "₹", "rupee": "₹"}
+CODE_BEFORE = re.compile(r"(?<![A-Za-z])(?P<code>USD|US\$|EUR|GBP|INR|Rs\.?)\s?(?=\d)")
+CODE_AFTER = re.compile(
+    r"(?<![\w$€£₹.,])(?P<digits>\d[\d.,]{0,30}(?:\s?[-–]\s?\d[\d.,]{0,30})?)(?:(?P<scale>[KMkm])?\s?(?P<code>USD|EUR|GBP|INR|[Dd]ollars?|[Ee]uros?|[Rr]upees?)\b|\s?(?P<sign>[$€£₹])(?!\s?[\d~]))"
+)
+CENTS = re.compile(r"(?<![\w$€£₹.,])(?P<digits>\d{1,6}(?:\.\d{1,6})?)\s?(?:¢|(?:US )?cents?\b)")
+EUROPEAN = re.compile(r"(?<=[$€£₹])(?P<space>\s?)(?P<whole>\d{1,3}(?:\.\d{3})+|\d{1,9})(?:,(?P<part>\d{1,2})(?![\d,]|\.\d))")
+TO = re.compile(r"(?<!from )([$€£₹]\s?\d[\d.,]{0,30}\s?[KMkm]?)\s+to\s+(?=[$€£₹]\s?\d)")
+ACCOUNTED = re.compile(r"\|\s*\(([$€£₹]\s?\d[\d.,]{0,30})\)\s*(?=\|)")
+MINUS = re.compile(r"([$€£₹])\s?-\s?(?=\d)")
+
+
+def plain_money(line: str) -> str:
+    """A line with every amount as `$1,234.50`: codes and signs behind the number, cents, decimal commas, `to`, brackets for below zero."""
+    line = re.sub("[\u2010-\u2012\u2212]", "-", line)
+    line = CODE_BEFORE.sub(lambda match: CODES[match["code"].lower().rstrip(".")], line)
+    line = CODE_AFTER.sub(_after, line)
+    line = CENTS.sub(lambda match: f"${Decimal(match['digits']) / 100:f}", line)
+    line = EUROPEAN.sub(lambda match: f"{match['space']}{match['whole'].replace('.', '')}.{match['part']}", line)
+    return TO.sub(r"\1-", ACCOUNTED.sub(r"| -\1 ", MINUS.sub(r"-\1", line)))
+
+
+def _after(match: re.Match[str]) -> str:
+    sign = match["sign"] or CODES[match["code"].lower().rstrip("s")]
+    return f"{sign}{match['digits']}{match['scale'] or ''}"
+
+
 def number(text: str | None, scale: str | None = None) -> Decimal:
     """`10,000`, `1.5` with `k`: 1500. Text that is no number is 0."""
     digits = (text or "").replace(",", "")
     value = Decimal(digits) if re.fullmatch(r"\d+(?:\.\d+)?", digits, re.ASCII) else Decimal(0)
-    return value * SCALE.get((scale or "").strip().lower(), 1)
+    word = (scale or "").strip().lower()
+    return value * SCALE.get(word, SCALE.get(word.rstrip("s"), 1))
 
 
 def amounts(text: str) -> list[Amount]:
@@ -70,7 +99,7 @@ def _amount(match: re.Match[str], text: str) -> Amount:
     factor = PER_MONTH.get(unit, Decimal(1))
     per = "" if unit in PER_MONTH else unit
     per_count = number(after["count"], after["scale"]) if after and after["count"] else Decimal(1)
-    low, high = sorted((low, high))
+    low, high = sorted((low, high) if match["minus"] is None else (-low, -high))
     return Amount(
         low * factor,
         high * factor,
