@@ -12,7 +12,7 @@ from commands.cost_view import Wish, estimated, for_users, refuse_unknown, today
 from costs import books, budget, catalogue, change, junit, report
 from costs import refresh as refreshing
 from costs.audit import run as audits
-from costs.audit.model import KINDS, Audit
+from costs.audit.model import KINDS, UNTOLD, Audit
 from costs.audit.run import COLUMNS as AUDIT_COLUMNS
 from costs.focus import bill as bills
 from costs.focus import export as exports
@@ -69,6 +69,9 @@ def audit(files: Sequence[Path], against: str | None, *, together: bool, junit: 
     book = books.load(against) if against else None
     groups = [sources] if together else [[source] for source in sources]
     found = [audits.audit(group, book) for group in groups]
+    for group, one in zip(groups, found, strict=True):
+        if not one.rows:
+            ui.say(f"note: {', '.join(source.name for source in group)}: no cost table was found")
     whole = Audit(tuple(row for one in found for row in one.rows), tuple(finding for one in found for finding in one.findings))
     if junit:
         from costs import junit as form
@@ -80,7 +83,7 @@ def audit(files: Sequence[Path], against: str | None, *, together: bool, junit: 
         ui.table(AUDIT_COLUMNS, audits.rows(whole), title="Recomputed")
         for finding in whole.findings:
             print(f"{finding.where}: {finding.kind}: {finding.text}")
-    if whole.exit_code:
+    if whole.contradictions:
         kinds = dict.fromkeys(finding.kind for finding in whole.contradictions)
         no = GateRefused(
             f"{len(whole.contradictions)} contradictions",
@@ -88,6 +91,10 @@ def audit(files: Sequence[Path], against: str | None, *, together: bool, junit: 
             hint="correct the lines named above",
         )
         refuse(no, as_json=as_json)
+    elif whole.exit_code or not whole.rows:
+        open_rows = [f"{row.where}: {row.verdict}" for row in whole.rows if row.verdict.startswith(UNTOLD)]
+        why = "\n".join(open_rows) or "no list of amounts with a total was read"
+        refuse(CannotTell("there is something that cannot be told", why=why, hint="give each line one amount"), as_json=as_json)
 
 
 def bill(wish: Wish, file: Path, number: int, *, as_json: bool) -> None:

@@ -50,7 +50,9 @@ def of(facts: Facts, kind: str) -> list[Goal]:
 
 def _true(facts: Facts, currency: str) -> list[tuple[Table, Decimal]]:
     """Tables in `currency` for users with the true cost of one, at the range's top."""
-    return [(table, costs[1]) for table in facts.tables if table.currency == currency and (costs := of_user(table)) is not None and costs[1] > 0]
+    return [
+        (table, costs[1]) for table in facts.tables if table.currency == currency and (costs := of_user(table)) is not None and costs[1] > 0
+    ]
 
 
 def _limits(facts: Facts) -> list[Finding]:
@@ -90,7 +92,7 @@ def _revenue(facts: Facts) -> list[Finding]:
         if not payers:
             continue
         each = goal.low / payers
-        text = f"{money(goal.low)} / ({users:,.0f} users × {share.normalize():f} %) = {money(each)} for each payer"
+        text = f"{money(goal.low, goal.currency)} / ({users:,.0f} users × {share.normalize():f} %) = {money(each, goal.currency)} for each payer"
         price = next(iter(of(facts, "plan price")), None)
         if price is None:
             done.append(Finding("implies", goal.where, text))
@@ -98,7 +100,7 @@ def _revenue(facts: Facts) -> list[Finding]:
         paid = convert(Money(price.low, price.currency), goal.currency).money.amount
         if paid * payers < goal.low:
             needed = convert(Money(each, goal.currency), price.currency).money
-            text += f"; the plan of {Money(price.low, price.currency)} ({price.where}) is {money(paid)}, which makes at most {money(paid * payers)}; it would have to be {needed}"
+            text += f"; the plan of {Money(price.low, price.currency)} ({price.where}) is {money(paid, goal.currency)}, which makes at most {money(paid * payers, goal.currency)}; it would have to be {needed}"
             done.append(Finding("revenue", goal.where, text))
     return done
 
@@ -114,8 +116,8 @@ def _margins(facts: Facts) -> list[Finding]:
         worst, best = ((1 - amount / revenue.low) * HUNDRED for amount in (cost.high, cost.low))
         if round(worst, 1) <= goal.low <= round(best, 1) and round(worst, 1) == round(best, 1):
             continue
-        said = f"1 - {between(cost.low, cost.high)} / {money(revenue.low)} = {worst:.1f}-{best:.1f} %, stated {goal.low.normalize():f} %"
-        only = f"; it holds only at {money(cost.high)}" if round(worst, 1) == goal.low else ""
+        said = f"1 - {between(cost.low, cost.high, cost.currency)} / {money(revenue.low, cost.currency)} = {worst:.1f}-{best:.1f} %, stated {goal.low.normalize():f} %"
+        only = f"; it holds only at {money(cost.high, cost.currency)}" if round(worst, 1) == goal.low else ""
         done.append(Finding("margin", goal.where, f"{said}{only}; infrastructure is the only cost counted"))
     return done
 
@@ -171,7 +173,11 @@ def _unexplained(facts: Facts) -> list[Finding]:
             vague = re.match(r"^(?:other|misc|various|rest)\b", item.name, re.IGNORECASE)
             if vague and item.amount and table.total and table.total.low and item.amount.low >= table.total.low / 10:
                 share = item.amount.low / table.total.low * HUNDRED
-                done.append(Finding("unexplained", item.where, f"{item.name}: {money(item.amount.low, table.currency)} is {share:.1f} % of the total"))
+                done.append(
+                    Finding(
+                        "unexplained", item.where, f"{item.name}: {money(item.amount.low, table.currency)} is {share:.1f} % of the total"
+                    )
+                )
     return done
 
 
@@ -205,7 +211,11 @@ def _fees(facts: Facts, book: Book | None) -> list[Finding]:
     """What taking the revenue costs, beside the whole infrastructure."""
     fee = [book.prices[name].price or Decimal(0) for name in ("payment-fee", "payment-tax") if book and name in book.prices]
     revenue = next((goal for goal in of(facts, "revenue") if goal.currency == "USD"), None)
-    table = max((one for one in facts.tables if one.total and one.currency == "USD"), key=lambda one: cast("Decimal", one.total and one.total.high), default=None)
+    table = max(
+        (one for one in facts.tables if one.total and one.currency == "USD"),
+        key=lambda one: cast("Decimal", one.total and one.total.high),
+        default=None,
+    )
     if not fee or revenue is None or table is None or table.total is None or not table.total.high:
         return []
     percent = sum(fee, Decimal(0))

@@ -22,7 +22,11 @@ def in_one(table: Table) -> Table:
 
     def here(amount: Amount | None) -> Amount | None:
         rate = rates.get(amount.currency) if amount is not None else None
-        return amount if amount is None or rate is None else replace(amount, low=amount.low * rate.rate, high=amount.high * rate.rate, currency=own)
+        return (
+            amount
+            if amount is None or rate is None
+            else replace(amount, low=amount.low * rate.rate, high=amount.high * rate.rate, currency=own)
+        )
 
     items = tuple(replace(item, amount=here(item.amount)) for item in table.items)
     named = ", ".join(f"{code} at {significant(one.rate)} {own} ({one.source}, {one.as_of})" for code, one in rates.items())

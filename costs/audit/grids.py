@@ -17,7 +17,8 @@ SIGN = re.compile(r"[$€£₹]|\b(?:USD|EUR|GBP|INR|Rs)\b")
 DIGITS = re.compile(r"^(~?\s?-?)\s?(\d[\d.,]*(?:\s?[-–]\s?\d[\d.,]*)?\s?[KMkm]?)$")
 UNIT_PRICE = re.compile(r"\b(?:unit|each|rate|per (?!month|year|annum))|/\s?(?!mo|y)", re.IGNORECASE)
 YEAR = re.compile(r"\b(?:annual|annually|year|yearly|p\.?a)\b", re.IGNORECASE)
-SAME = re.compile(r"\b(?:cost|costs|price|amount|monthly|month|annual|annually|year|yearly|spend|usd|eur|inr)\b|^\W*$", re.IGNORECASE)
+SAME = re.compile(r"\b(?:total|cost|costs|price|amount|monthly|month|annual|annually|year|yearly|spend|usd|eur|inr)\b|^\W*$", re.IGNORECASE)
+
 
 def spread(found: Sequence[Text]) -> list[Text]:
     """The document's lines with each table of several columns of money as one list of `name | amount` for each of them."""
@@ -52,7 +53,11 @@ def _signed(rows: list[Text]) -> list[Text]:
         for index, cell in enumerate(rows[0].cells)
         if index and not amounts(cell) and (match := SIGN.search(cell))
     }
-    return [rows[0], *(_with(row, [_sign(cell, signs.get(index, "")) for index, cell in enumerate(row.cells)]) for row in rows[1:])] if signs else rows
+    return (
+        [rows[0], *(_with(row, [_sign(cell, signs.get(index, "")) for index, cell in enumerate(row.cells)]) for row in rows[1:])]
+        if signs
+        else rows
+    )
 
 
 def _sign(cell: str, sign: str) -> str:

@@ -38,6 +38,7 @@ KINDS: dict[Kind, str] = {
     "implies": "what a line means for one user or one request",
     "no line": "nothing is planned for this",
 }
+UNTOLD = "cannot tell"
 NOTES: frozenset[Kind] = frozenset({"implies", "no line"})
 
 
@@ -98,7 +99,7 @@ class Table:
     """Lines that belong to one total. `thing` is what it is about (`phase 2`): tables and totals of one thing must agree.
 
     `whole` is false for a list of steps that names only what changes. `users` are the users it is for, largest first.
-    `converted` names the rates where lines are in other currencies than the total.
+    `unclear` are lines with several amounts, of which none is surely the line's; `converted` names the rates where lines are in other currencies than the total.
     """
 
     thing: str
@@ -111,6 +112,7 @@ class Table:
     per_user: Amount | None = None
     per_user_where: Where | None = None
     whole: bool = True
+    unclear: tuple[Where, ...] = ()
     converted: str = ""
 
     @property
@@ -305,5 +307,5 @@ class Audit:
 
     @property
     def exit_code(self) -> int:
-        """3 when a contradiction was found, else 0."""
-        return 3 if self.contradictions else 0
+        """3 when a contradiction was found, 6 when a table cannot be told, else 0."""
+        return 3 if self.contradictions else 6 if any(row.verdict.startswith(UNTOLD) for row in self.rows) else 0

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import combinations
 
-from costs.audit.model import Amount, Facts, Finding, Item, Row, Table, Total
+from costs.audit.model import UNTOLD, Amount, Facts, Finding, Item, Row, Table, Total
 from costs.money import SYMBOLS, Money, shown_unit, significant
 from costs.money import cents as rounded
 
 NEAR = Decimal("0.03")
 CENT = Decimal("0.005")
 MOST_ITEMS = 14
+# Kinds that a table's own figures give: a line that several tables share is no place to look for them.
+OWN = {"sum", "per user"}
 DATABASES = ("sql", "mongo", "database", "db", "atlas")
 
 
@@ -68,8 +70,7 @@ def sums(table: Table) -> list[Finding]:
         names = ", ".join(item.name for item in table.items if item.amount is None)
         text = f"{components(table)} is at least {between(low, high, own)}, stated {said}: {names} has no price{at}"
         return [Finding("no price", table.total_where, text)]
-    near = total.near or bool(table.converted)
-    if agree(total.low, low, near=near) and agree(total.high, high, near=near):
+    if _adds_up(table) or table.unclear:
         return []
     return [
         Finding(
@@ -78,6 +79,13 @@ def sums(table: Table) -> list[Finding]:
             f"{components(table)} = {between(low, high, own)}, stated {said}{_why(table, total)}{at}",
         )
     ]
+
+
+def _adds_up(table: Table) -> bool:
+    """Whether the total is the lines' sum; to 3 % where it says "~" or lines were converted."""
+    (low, high), total = known(table), table.total
+    near = total is not None and (total.near or bool(table.converted))
+    return total is not None and agree(total.low, low, near=near) and agree(total.high, high, near=near)
 
 
 def components(table: Table) -> str:
@@ -102,7 +110,11 @@ def _why(table: Table, total: Amount) -> str:
     nearest = min((_sum(chosen) for chosen in subsets), key=lambda value: (abs(value - total.low), value))
     carried = [item for item in table.items if item.taken_from is not None]
     note = f"; {len(carried)} lines are carried over or priced elsewhere" if carried else ""
-    return f": no choice of the lines gives {money(total.low, total.currency)} (nearest {money(nearest, total.currency)}){note}" if nearest != total.low else note
+    return (
+        f": no choice of the lines gives {money(total.low, total.currency)} (nearest {money(nearest, total.currency)}){note}"
+        if nearest != total.low
+        else note
+    )
 
 
 def _sum(items: Iterable[Item]) -> Decimal:
@@ -214,9 +226,13 @@ def row(table: Table, findings: Sequence[Finding]) -> Row:
     own = table.currency
     stated = between(table.total.low, table.total.high, own) if table.total else "none"
     places = {table.where, table.total_where, table.per_user_where, *(item.where for item in table.items)}
-    kinds = list(dict.fromkeys(one.kind for one in findings if one.where in places and not one.note))
+    own_findings = {*sums(table), *per_user(table)}
+    here = [one for one in findings if one.where in places and not one.note and (one in own_findings or one.kind not in OWN)]
+    kinds = list(dict.fromkeys(one.kind for one in here))
     of_one = "" if true is None else _range(f"{mark if priced else ''}", true, own)
-    second = f" (at {table.users[1]:,.0f}: {_range('', (low / table.users[1], high / table.users[1]), own)})" if len(table.users) > 1 else ""
+    second = (
+        f" (at {table.users[1]:,.0f}: {_range('', (low / table.users[1], high / table.users[1]), own)})" if len(table.users) > 1 else ""
+    )
     return Row(
         table.where,
         table.title,
@@ -235,6 +251,8 @@ def _verdict(table: Table, kinds: Sequence[str], *, priced: bool) -> str:
         return "never totalled"
     if not priced:
         return ", ".join(["not derivable: no line has an amount", *kinds])
+    if table.unclear and not _adds_up(table):
+        return f"{UNTOLD}: line {', '.join(str(where.line) for where in table.unclear)} has several amounts"
     return ", ".join(kinds) or "right"
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from costs.audit.currencies import in_one
-from costs.audit.model import Amount, Item, Table
+from costs.audit.model import Amount, Item, Table, Where
 from costs.audit.text import PHASE, TOTAL, Text
-from costs.audit.words import AMOUNT, amounts, number, pieces, skus, users, without_amounts, words
+from costs.audit.words import AMOUNT, amounts, number, one_amount, pieces, skus, users, without_amounts, words
 
 NOT_ITEM = re.compile(
-    r"\b(?:cost per user|per user|revenue|margin|infrastructure cost|savings?|budget|income|profit)\b|^cost\b|^price\b|^sub-?totals?\b", re.IGNORECASE
+    r"\b(?:cost per user|per user|revenue|margin|infrastructure cost|savings?|budget|income|profit)\b|^cost\b|^price\b|^sub-?totals?\b",
+    re.IGNORECASE,
 )
 NEAR = 4
 GAP = 2
@@ -21,7 +22,9 @@ VERB = re.compile(
     r"^(?:add|upgrade|set up|implement|increase|archive|optimi[sz]e|migrate|move|switch to|enable|introduce)\b", re.IGNORECASE
 )
 PER_USER = re.compile(r"\bcosts? per user\b|\bper[- ]user cost\b|^per[- ]user\b", re.IGNORECASE)
-PLAIN = re.compile(rf"^[^:|]{{1,60}}:\s*{AMOUNT.pattern.replace('(?P<', '(?P<plain_')}(?:\s?(?:/|per\s)\s?[a-z]+)?\s*(?:\([^()]*\))?$")
+PLAIN = re.compile(
+    rf"^[^:|]{{1,60}}?(?::|\s*\.{{3,}}|\s{{2,}})\s*{AMOUNT.pattern.replace('(?P<', '(?P<plain_')}(?:\s?(?:/|per\s)\s?[a-z]+)?\s*(?:\([^()]*\))?$"
+)
 USERS = re.compile(r"^(?:number of |registered |total )?users\s*:\s*(\d[\d,]{0,30})\s?([KMkm]\b)?", re.IGNORECASE)
 
 
@@ -33,6 +36,8 @@ class _Draft:
     first: Text
     plain: bool = False
     items: list[Item] = field(default_factory=list)
+    indents: list[int] = field(default_factory=list)
+    unclear: list[Where] = field(default_factory=list)
     total: Amount | None = None
     total_line: Text | None = None
     per_user: Amount | None = None
@@ -60,7 +65,10 @@ def _draft(drafts: list[_Draft], line: Text) -> _Draft | None:
     """The table this line belongs to; a total, or a heading or fence between, ends one."""
     last = drafts[-1] if drafts else None
     if PER_USER.search(line.text):
-        return last if last is not None and last.key[0] == line.section and last.per_user is None else None
+        near = (
+            last is not None and last.key[0] == line.section and last.per_user is None and (last.key[1] >= 0 or line.block == last.key[1])
+        )
+        return last if near else None
     listed = bool((line.block and not line.code) or line.bullet or line.cells)
     plain = not listed and not line.code and bool(PLAIN.match(line.text))
     if not listed and not plain and not TOTAL.match(line.text):
@@ -82,20 +90,47 @@ def _below(draft: _Draft, line: Text) -> bool:
 def _take(draft: _Draft, line: Text) -> None:
     money = amounts(line.text)
     name = line.cells[0] if line.cells else line.text
-    if PER_USER.search(line.text):
-        draft.per_user, draft.per_user_line = (money[0], line) if money else (None, None)
+    if match := PER_USER.search(line.text):
+        stated = amounts(line.text[match.start() :])
+        draft.per_user, draft.per_user_line = (stated[0], line) if stated else (None, None)
     elif TOTAL.match(name) and money:
         draft.total, draft.total_line = money[0], line
-    elif len(money) == 1 and not money[0].per and not money[0].below and not NOT_ITEM.search(name) and "→ $" not in line.text.split("$")[0]:
-        draft.items.append(_item(line, name, money[0]))
+    elif money and not NOT_ITEM.search(name) and "→ $" not in line.text.split("$")[0]:
+        _take_item(draft, line, name, money)
     elif not money and line.block and not line.text.endswith(":"):
         draft.items.append(_item(line, name, None))
+        draft.indents.append(line.indent)
+
+
+def _take_item(draft: _Draft, line: Text, name: str, money: list[Amount]) -> None:
+    """A line with what it costs; one with several amounts is kept apart, unless they are before and after (`→`)."""
+    amount = one_amount(line.text)
+    if amount is not None and not amount.per and not amount.below:
+        draft.items.append(_item(line, name, amount))
+        draft.indents.append(line.indent)
+    elif len(money) > 1 and "→" not in line.text and not any(one.per or one.below for one in money):
+        draft.unclear.append(line.where)
 
 
 def _item(line: Text, name: str, amount: Amount | None) -> Item:
     said = " ".join(line.cells) if line.cells else line.text
-    title = without_amounts(name) or name
-    return Item(re.sub(r"\s*:\s*$", "", title), amount, line.where, skus(said) if line.block >= 0 else (), words(title), pieces(said))
+    title = re.sub(r"\s*:\s*$", "", without_amounts(name) or name)
+    return Item(title, amount, line.where, skus(said) if line.block >= 0 else (), words(title), pieces(said))
+
+
+def _outer(draft: _Draft) -> list[Item]:
+    """The draft's lines without those below one that is their sum: `Compute: $75` with `Web: $50` and `Worker: $25` further in."""
+    kept: list[Item] = []
+    index = 0
+    while index < len(draft.items):
+        kept.append(draft.items[index])
+        end = index + 1
+        while end < len(draft.items) and draft.indents[end] > draft.indents[index]:
+            end += 1
+        own, below = draft.items[index].amount, [item.amount for item in draft.items[index + 1 : end]]
+        summed = own is not None and len(below) > 1 and sum(one.high if one else -1 for one in below) == own.high
+        index = end if summed else index + 1
+    return kept
 
 
 def _is_table(draft: _Draft) -> bool:
@@ -109,7 +144,7 @@ def _table(draft: _Draft, known: Mapping[str, Decimal]) -> Table | None:
     first = draft.first
     steps = sum(1 for item in draft.items if VERB.match(item.name))
     whole = steps * 2 < len(draft.items)
-    items = tuple(item for item in draft.items if item.amount is not None or not whole)
+    items = tuple(item for item in _outer(draft) if item.amount is not None or not whole)
     if not items:
         return None
     table = Table(
@@ -123,6 +158,7 @@ def _table(draft: _Draft, known: Mapping[str, Decimal]) -> Table | None:
         per_user=draft.per_user,
         per_user_where=draft.per_user_line.where if draft.per_user_line else None,
         whole=whole,
+        unclear=tuple(draft.unclear),
     )
     return in_one(table)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from costs.audit.model import Amount
@@ -30,6 +31,8 @@ USERS = re.compile(
 PER_MONTH = {"month": Decimal(1), "mo": Decimal(1), "year": Decimal(1) / 12, "yr": Decimal(1) / 12}
 A_MONTH = {"s": 2592000, "sec": 2592000, "second": 2592000, "minute": 43200, "min": 43200, "hour": 720, "day": 30, "month": 1}
 MOJIBAKE = re.compile("[âðÃÂ][\u0080-\u2fff]")
+STRUCK = re.compile(r"~~[^~]{1,300}~~")
+EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=[^\s*_])([^*_]{1,200}?)(?<=\S)\1(?![\w*])")
 LONGEST = 2000
 
 
@@ -39,7 +42,8 @@ def clean(line: str) -> str:
     if MOJIBAKE.search(line):
         line = b"".join(_byte(char) for char in line).decode("utf-8", errors="replace")
     line = re.sub(r"[─-╿▀-◿☀-⟿⬀-⯿️�]|[\U0001f000-\U0001faff]", " ", line.replace("—", " - "))
-    return plain_money(line.replace("**", "").replace("`", "")).rstrip()
+    line = STRUCK.sub(" ", line.replace("**", "").replace("__", "").replace("`", ""))
+    return plain_money(EMPHASIS.sub(r"\2", line)).rstrip()
 
 
 def _byte(char: str) -> bytes:
@@ -91,6 +95,23 @@ def amounts(text: str) -> list[Amount]:
     return [_amount(match, text) for match in AMOUNT.finditer(text)]
 
 
+BRACKETS = re.compile(r"\([^()]{0,200}\)")
+BEFORE = re.compile(r"(?<![\w.])(\d{1,4})\s?[x×*@]\s?$")
+BEHIND = re.compile(r"(?:\s?/\s?[A-Za-z]+)?\s?[x×*]\s?(\d{1,4})(?![\w.])")
+
+
+def one_amount(text: str) -> Amount | None:
+    """What a line costs: its only amount, the one outside brackets (`$75 (was $57)`), the one behind `=`; `4 × $20` is $80."""
+    for part in (text, BRACKETS.sub(" ", text), text.rpartition("=")[2] if "=" in text else ""):
+        matches = list(AMOUNT.finditer(part))
+        if len(matches) == 1:
+            found, match = _amount(matches[0], part), matches[0]
+            times = BEFORE.search(part[: match.start()]) or BEHIND.match(part, match.end())
+            count = Decimal(times[1]) if times else Decimal(1)
+            return replace(found, low=found.low * count, high=found.high * count)
+    return None
+
+
 def _amount(match: re.Match[str], text: str) -> Amount:
     low = number(match["low"], match["low_scale"] or (match["high_scale"] if match["high"] else None))
     high = number(match["high"], match["high_scale"]) if match["high"] else low
@@ -114,7 +135,7 @@ def _amount(match: re.Match[str], text: str) -> Amount:
 def without_amounts(text: str) -> str:
     """The words around the amounts, without brackets that are left empty."""
     rest = AFTER_AMOUNT.sub(" ", text)
-    return re.sub(r"\(\s*\)|\s{2,}", " ", rest).strip(" :-→~")
+    return re.sub(r"\(\s*\)|\s{2,}", " ", rest).strip(" :-→~.…")
 
 
 AFTER_AMOUNT = re.compile(AMOUNT.pattern.replace("(?P<", "(?P<x_") + r"(?:\s?(?:/|per\s)\s?[A-Za-z0-9,]+)?(?:\s+(?:per|/)\s?[a-z]+)?")

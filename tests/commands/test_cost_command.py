@@ -294,6 +294,17 @@ def test_audits(capsys: pytest.CaptureFixture[str]) -> None:
     assert asked(capsys, "audit", str(DATA / "right.md"))[0] == 0
 
 
+def test_an_audit_of_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A document without a cost table, and a table that cannot be added up, are exit 6: not found is not right."""
+    path = tmp_path / "notes.md"
+    path.write_text("We pay about $40 a month.\n")
+    code, _, err = asked(capsys, "audit", str(path))
+    assert (code, "notes.md: no cost table was found" in err) == (6, True)
+    path.write_text("- Server: $60 then $50\n- DB: $40\n- Total: $100\n")
+    code, out, _ = asked(capsys, "audit", str(path), "--json")
+    assert (code, json.loads(out)["tables"][0]["verdict"]) == (6, "cannot tell: line 1 has several amounts")
+
+
 def test_bills_and_estimates(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A bill is compared; an exported estimate is refused as one."""
     assert document(capsys, "bill", str(DATA / "atlas-focus-1.3.csv"), "--phase", "2")["version"] == "1.3"

@@ -1,0 +1,132 @@
+"""The audit of cost tables in the forms that people write: a right one is right, a wrong one is found, whatever it looks like."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from costs.audit.model import Audit
+from costs.audit.run import Source, audit
+from costs.audit.words import amounts, clean
+
+TABLE = "## Costs for 5,000 users\n\n| Item | Cost |\n|---|---|\n"
+
+
+def audited(text: str, name: str = "costs.md") -> Audit:
+    return audit([Source(name, text)])
+
+
+def verdicts(text: str, name: str = "costs.md") -> list[tuple[str, str, str]]:
+    return [(row.sum, row.per_user, row.verdict) for row in audited(text, name).rows]
+
+
+AMOUNTS = [
+    ("50 USD", "50", "USD"), ("US$50", "50", "USD"), ("50 dollars", "50", "USD"), ("100$", "100", "USD"), ("Rs. 1,500", "1500", "INR"),
+    ("INR 1,00,000", "100000", "INR"), ("₹1.5 lakh", "150000", "INR"), ("₹1.5L", "150000", "INR"), ("₹2 crore", "20000000", "INR"),
+    ("€1.234,50", "1234.50", "EUR"), ("1.234,50 €", "1234.50", "EUR"), ("100,00 €", "100", "EUR"), ("$1,234.50", "1234.50", "USD"),
+    ("$0.031", "0.031", "USD"), ("1.5¢", "0.015", "USD"), ("1.5 cents", "0.015", "USD"), ("Discount: −$10", "-10", "USD"),
+    ("| Credit | ($10) |", "-10", "USD"), ("VPS - $60", "60", "USD"), ("$3 million", "3000000", "USD"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "value", "currency"), AMOUNTS)
+def test_amounts_as_they_are_written(text: str, value: str, currency: str) -> None:
+    """Codes and signs behind the number, lakh and crore, decimal commas, cents, amounts below zero."""
+    (found,) = amounts(clean(text))
+    assert (found.low, found.currency) == (Decimal(value), currency)
+
+
+@pytest.mark.parametrize("text", ["$20 to $30", "$20–30", "$20 - $30", "20-30 USD"])
+def test_ranges_as_they_are_written(text: str) -> None:
+    """Both ends, with every dash and with `to`; what goes from one to another is no range."""
+    (found,) = amounts(clean(text))
+    assert (found.low, found.high) == (20, 30)
+    assert len(amounts(clean("from $20 to $30"))) == 2
+
+
+RIGHT = [
+    ("bold totals", TABLE + "| Server | $60 |\n| DB | $40 |\n| __Total__ | **$100** |\n"),
+    ("a currency in the head", TABLE.replace("Cost |", "Cost (USD) |") + "| Server | 60 |\n| DB | 40 |\n| Sum | 100 |\n"),
+    ("a credit", TABLE + "| Server | $110 |\n| Credit | -$10 |\n| Total | $100 |\n"),
+    ("a subtotal", TABLE + "| Server | $50 |\n| DB | $30 |\n| *Subtotal* | $80 |\n| Tax | $20 |\n| Total | $100 |\n"),
+    ("the total first", TABLE + "| **Total** | **$100** |\n| Server | $60 |\n| DB | $40 |\n"),
+    ("a former price", TABLE + "| Server | $60 (was $50) |\n| DB | $480/year |\n| Total | $100 |\n"),
+    ("pieces", TABLE + "| Servers | 2 × $30 = $60 |\n| DB | 2 x $20 |\n| Total | $100 |\n"),
+    ("struck out", TABLE + "| Server | $60 |\n| DB | $40 |\n| ~~CDN~~ | ~~$20~~ |\n| Total | $100 |\n"),
+    ("quantity and unit price", TABLE.replace("Cost |", "Qty | Unit price | Cost |") + "| VM | 3 | $20 | $60 |\n| DB | 1 | $40 | $40 |\n| Total | 4 | | $100 |\n"),
+    ("merged cells", TABLE.replace("Item", "Kind | Item") + "| Compute | Web | $50 |\n|  | Worker | $10 |\n| Data | DB | $40 |\n| Total | | $100 |\n"),
+    ("plain text", "COSTS (5,000 users)\n===================\nServer ...... $60\nDatabase .... $40\n-----------\nTOTAL ....... $100\n"),
+    ("lines with a colon", "## Costs\n\nUsers: 5,000\n\nServer: $60\nDatabase: $40\nTotal: $100 per month\n"),
+    ("lists in lists", "## Costs for 5,000 users\n- Compute: $60\n  - Web: $50\n  - Worker: $10\n- DB: $40\n- Total: $100\n"),
+    ("a total above its list", "## Costs for 5,000 users\nTotal: $100\n\n- Server: $60\n- DB: $40\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("claim", "text"), RIGHT)
+def test_a_right_table_in_any_form(claim: str, text: str) -> None:
+    """$60 + $40 for 5,000 users is $100 and $0.0200 for each, and right; with another total it is not."""
+    found = audited(text)
+    (row,) = found.rows
+    assert (row.sum, row.per_user, row.verdict) == ("$100", "$0.0200", "right"), claim
+    assert (found.contradictions, found.exit_code) == ((), 0)
+    assert [one.kind for one in audited(text.replace("$100", "$150").replace("| 100 |", "| 150 |")).contradictions] == ["sum"]
+
+
+def test_a_column_for_each_phase() -> None:
+    """Every column with a total is a table of its own, with the users and the cost of one that stand in it."""
+    text = (
+        "## Costs\n\n| Item | Phase 1 (10k users) | Phase 2 (50k users) |\n|---|---|---|\n| VPS 8 GB | $80 | $160 |\n"
+        "| DB | $75 | $200 |\n| CDN | free | $20 |\n| Total | $155 | $400 |\n| Cost per user | $0.0155 | $0.008 |\n"
+    )
+    assert verdicts(text) == [("$155", "$0.0155", "right"), ("$380", "$0.0076", "sum")]
+    (found,) = audited(text).contradictions
+    assert (found.kind, found.where.line) == ("sum", 8)
+
+
+def test_a_total_for_each_row() -> None:
+    """A table of months is added up downwards and across; the wrong cell is found in both, the right lines stay right."""
+    text = "| Line | Jan | Feb | Total |\n|---|---|---|---|\n| Server | $40 | $40 | $90 |\n| DB | $60 | $75 | $135 |\n| Total | $100 | $115 | $215 |\n"
+    assert [one.where.line for one in audited(text).contradictions] == [3, 5]
+    assert {verdict for *_, verdict in verdicts(text.replace("$90", "$80"))} == {"right"}
+
+
+def test_a_year_beside_a_month() -> None:
+    """A column for the year is the column for the month, twelve times."""
+    text = "| Item | Monthly | Annual |\n|---|---|---|\n| Server | $40 | $480 |\n| Domain | $1 | $12 |\n| Total | $41 | $492 |\n"
+    assert [(one, verdict) for one, _, verdict in verdicts(text)] == [("$41", "right"), ("$41", "right")]
+
+
+def test_rupees_are_no_dollars() -> None:
+    """A table in rupees says rupees, grouped as in India, and is not compared with a list in dollars."""
+    text = "## For 1 lakh users\n- MongoDB Atlas M30: ₹1.5 lakh/month\n- CDN: ₹50,000/month\n- Total: ₹2 lakh/month\n- Cost per user: ₹2\n"
+    assert verdicts(text) == [("₹2,00,000", "₹2.00", "right")]
+    (found,) = audited(text.replace("₹2 lakh", "₹3 lakh")).contradictions[:1]
+    assert "1,50,000 + 50,000 = ₹2,00,000, stated ₹3,00,000" in found.text
+
+
+def test_two_currencies_are_not_added_up() -> None:
+    """Dollars and euros are added at the central bank's rate, which is named; $50 + €30 is not $80."""
+    (found,) = audited(TABLE + "| Server | $50 |\n| DB | €30 |\n| Total | $80 |\n").contradictions
+    assert found.kind == "sum"
+    assert "EUR at 1." in found.text
+    assert "European Central Bank reference rates, 2026-10-30" in found.text
+
+
+def test_csv_is_read() -> None:
+    """A table as CSV is read as one in Markdown."""
+    assert verdicts('Item,Monthly\nServer,$60\n"DB, replicated","$1,040"\nTotal,"$1,200"\n', "costs.csv") == [("$1,100", "", "sum")]
+
+
+def test_what_cannot_be_told_is_said() -> None:
+    """A line with several amounts, of which none is surely its cost, leaves the total open: exit 6, and no contradiction."""
+    found = audited(TABLE + "| Server | $60 then $50 |\n| DB | $40 |\n| Total | $100 |\n")
+    assert (found.contradictions, found.exit_code) == ((), 6)
+    assert found.rows[0].verdict == "cannot tell: line 5 has several amounts"
+
+
+def test_a_sum_in_a_sentence() -> None:
+    """A sum that is written out is added up."""
+    (found,) = audited("Phase 2: Server $160 + DB $200 + CDN $20 = $400\n").contradictions
+    assert found.text == "$160 + $200 + $20 = $380, not $400"
+    assert audited("Server $80 + DB $75 = $155; 5 × $2 + $10 = $20; $10 + $5 per user = $20\n").contradictions == ()
