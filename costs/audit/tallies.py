@@ -111,7 +111,7 @@ def _added(found: Sequence[Text]) -> list[Finding]:
     for line in found:
         left, equals, right = line.text.partition("=")
         parts, given = amounts(left), amounts(right)
-        exact = all(one.exact and not one.per and one.currency == parts[0].currency for one in (*parts, *given))
+        exact = all(one.exact and not one.per and one.currency == (parts or given)[0].currency for one in (*parts, *given))
         if equals and exact and len(given) == 1 and len(parts) > 1 and left.count("+") == len(parts) - 1 and not FACTOR.search(left):
             total, stated = sum((one.low for one in parts), Decimal(0)), given[0]
             if not agree(stated.low, total, near=stated.near):
