@@ -80,7 +80,8 @@ def audit(files: Sequence[Path], against: str | None, *, together: bool, junit: 
     if as_json:
         ui.emit("cmctl/cost-audit/1", audits.as_dict(whole))
     else:
-        ui.table(AUDIT_COLUMNS, audits.rows(whole), title="Recomputed")
+        if whole.rows:
+            ui.table(AUDIT_COLUMNS, audits.rows(whole), title="Recomputed")
         for finding in whole.findings:
             print(f"{finding.where}: {finding.kind}: {finding.text}")
     if whole.contradictions:
@@ -93,8 +94,12 @@ def audit(files: Sequence[Path], against: str | None, *, together: bool, junit: 
         refuse(no, as_json=as_json)
     elif whole.exit_code or not whole.rows:
         open_rows = [f"{row.where}: {row.verdict}" for row in whole.rows if row.verdict.startswith(UNTOLD)]
-        why = "\n".join(open_rows) or "no list of amounts with a total was read"
-        refuse(CannotTell("there is something that cannot be told", why=why, hint="give each line one amount"), as_json=as_json)
+        told = (
+            CannotTell("a table cannot be added up", why="\n".join(open_rows), hint="give each of these lines one amount")
+            if open_rows
+            else CannotTell("there is nothing to audit", why="no list of amounts with a total was read")
+        )
+        refuse(told, as_json=as_json)
 
 
 def bill(wish: Wish, file: Path, number: int, *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import pytest
 from costs.audit.model import Audit
 from costs.audit.run import Source, audit
 from costs.audit.words import amounts, clean
+from errors import BadInput
 
 TABLE = "## Costs for 5,000 users\n\n| Item | Cost |\n|---|---|\n"
 
@@ -111,6 +112,14 @@ def test_two_currencies_are_not_added_up() -> None:
     assert found.kind == "sum"
     assert "EUR at 1." in found.text
     assert "European Central Bank reference rates, 2026-10-30" in found.text
+
+
+def test_credits_and_endless_numbers_in_a_ledger() -> None:
+    """A line of a YAML table may be a credit; a number longer than any bill is exit 2 with its line."""
+    text = "schema: cmctl/cost-table/1\ntables:\n  - thing: phase 2\n    lines: [{name: Host, amount: 160}, {name: Credit, amount: -10}]\n    total: 150\n"
+    assert verdicts(text, "costs.yaml") == [("$150", "", "right")]
+    with pytest.raises(BadInput, match=r"costs\.yaml:4: tables\.0\.lines\.0\.amount"):
+        audited(text.replace("160", "1e999999"), "costs.yaml")
 
 
 def test_csv_is_read() -> None:
