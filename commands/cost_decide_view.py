@@ -87,8 +87,8 @@ def decide(wish: Wish, terms: Terms, *, as_json: bool) -> None:
     cost = decision.cost(users)
     print(f"{users:,} users: {decision.best(users).name}, {shown(cost)} a month, {shown_unit(cost.per(users))} each")
     print(*_after(after), *_back(decision, users, terms, growth), sep="\n")
-    if not terms.variants:
-        print(*(_average(one) for one in break_evens(decision.options, decision.currency)), sep="\n")
+    for one in () if terms.variants else break_evens(decision.options, decision.currency):
+        print(_average(one))
     for note in notes:
         ui.say(f"note: {note}")
 

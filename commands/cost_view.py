@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from commands import ui
+from commands import options, ui
 from commands.cost_out import refuse
 from costs import books, report
 from costs.estimate import Estimate, estimate
@@ -114,7 +114,19 @@ def _table(wish: Wish, one: Estimate, *, per_user: bool) -> None:
             print(f"of the total, {found.used} is used now and {found.headroom} is headroom")
         for note in found.notes:
             ui.say(f"note: {note}")
-    ui.hint(f"cmctl cost decide --users {one.users.registered:.0f}" if per_user else f"cmctl cost --phase {one.phase} --per-user")
+    ui.hint(
+        f"cmctl cost decide --users {one.users.registered:.0f}{_same(wish, per_user=False)}"
+        if per_user
+        else f"cmctl cost --phase {one.phase}{_same(wish)}"
+    )
+
+
+def _same(wish: Wish, *, per_user: bool = True) -> str:
+    """The options that ask about the same thing again; what goes without saying is left out."""
+    platform = "" if wish.platform == options.PLATFORM else f" --platform {wish.platform}"
+    env = "" if wish.env == "local" else f" --env {wish.env}"
+    book = "" if wish.book == "seed" else f" --book {wish.book}"
+    return f"{platform}{env}{book}{' --per-user' if per_user else ''}"
 
 
 def _json(wish: Wish, one: Estimate, *, counted: bool) -> None:
@@ -149,6 +161,6 @@ def phases(wish: Wish, *, as_json: bool) -> None:
         ui.table(
             report.PHASE_COLUMNS, report.phase_rows(found), title=f"{loaded.platform.title}, book {wish.book}", right=("users", "a month")
         )
-        ui.hint("cmctl cost --phase 2 --per-user")
+        ui.hint(f"cmctl cost --phase {found[-1].phase}{_same(wish)}")
     for one in found:
         refuse_unknown(one, as_json=as_json)

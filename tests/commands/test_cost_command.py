@@ -175,6 +175,14 @@ def test_in_rupees(capsys: pytest.CaptureFixture[str]) -> None:
     assert asked(capsys, "--phase", "3", "--currency", "ABC")[0] == 2
 
 
+def test_the_next_command_asks_about_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    """The hint keeps the book, and names a phase that there is."""
+    _, _, err = asked(capsys, "--book", "list-2026-11")
+    assert "next: cmctl cost --phase 3 --book list-2026-11 --per-user" in err
+    _, _, err = asked(capsys, "--phase", "1", "--per-user")
+    assert "next: cmctl cost decide --users 10000\n" in err
+
+
 WRONG = [
     (("--phase", "7"), "codementee has no phase 7"),
     (("--phase", "2", "--book", "sed"), "did you mean seed"),
