@@ -85,7 +85,8 @@ def decide(wish: Wish, terms: Terms, *, as_json: bool) -> None:
     ui.table(SEGMENTS, [_segment(decision, one) for one in decision.segments], right=SEGMENTS[:2])
     ui.table(SWITCHES, [_switch_row(one) for one in decision.switches], right=("from user", "adds"))
     cost = decision.cost(users)
-    print(f"{users:,} users: {decision.best(users).name}, {shown(cost)} a month, {shown_unit(cost.per(users))} each")
+    best, mark = decision.best(users).name, _mark(decision, decision.best(users).name)
+    print(f"{users:,} users: {best}, {mark}{shown(cost)} a month, {mark}{shown_unit(cost.per(users))} each")
     print(*_after(after), *_back(decision, users, terms, growth), sep="\n")
     for one in () if terms.variants else break_evens(decision.options, decision.currency):
         print(_average(one))
@@ -99,6 +100,7 @@ def _document(decision: Decision, after: Marginal) -> dict[str, object]:
         "best": decision.best(after.users).name,
         "cost": str(decision.cost(after.users).amount),
         "next_user": str(after.next_user.amount),
+        "lower_bounds": list(decision.bounds),
         "switches": [_switch(one) for one in decision.switches],
     }
 
@@ -115,8 +117,12 @@ def _average(one: BreakEven) -> str:
 
 
 def _segment(decision: Decision, one: Segment) -> tuple[str, ...]:
-    cost = decision.cost(one.end)
-    return (f"{one.start:,}", f"{one.end:,}", one.option.name, shown(cost), shown_unit(cost.per(one.end)))
+    cost, mark = decision.cost(one.end), _mark(decision, one.option.name)
+    return (f"{one.start:,}", f"{one.end:,}", one.option.name, mark + shown(cost), mark + shown_unit(cost.per(one.end)))
+
+
+def _mark(decision: Decision, name: str) -> str:
+    return "≥ " if name in decision.bounds else ""
 
 
 def _switch_row(one: Switch) -> tuple[str, ...]:
@@ -170,10 +176,16 @@ def slo(wish: Wish, *, as_json: bool) -> None:
     found = objectives.steps(targets)
     cheapest = objectives.frontier(targets)
     rows = [_slo(step) for step in found]
+    bounds = [f"phase {one.phase}" for one, _ in pairs if one.unknown]
+    if bounds:
+        ui.say(f"note: {', '.join(bounds)}: lower bounds, a price is missing")
     if as_json:
         ui.emit(
             "cmctl/cost-slo/1",
-            {"steps": [dict(zip(("from", "to", "minutes", "adds", "per_minute", "seats", "beyond"), row, strict=True)) for row in rows]},
+            {
+                "steps": [dict(zip(("from", "to", "minutes", "adds", "per_minute", "seats", "beyond"), row, strict=True)) for row in rows],
+                "lower_bounds": bounds,
+            },
         )
         return
     ui.table(
@@ -184,7 +196,10 @@ def slo(wish: Wish, *, as_json: bool) -> None:
     ui.say("note: for a minute is an upper bound: the same money also buys seats")
     ui.say(
         "note: the cheapest for each availability: "
-        + ", ".join(f"{(one.availability * 100).normalize():f} % {one.name} {shown(one.total)}" for one in cheapest)
+        + ", ".join(
+            f"{(one.availability * 100).normalize():f} % {one.name} {'≥ ' if one.name in bounds else ''}{shown(one.total)}"
+            for one in cheapest
+        )
     )
 
 
@@ -199,6 +214,8 @@ def _slo(step: objectives.Step) -> tuple[str, ...]:
 def tornado(wish: Wish, number: int, *, as_json: bool) -> None:
     one = estimated(wish, number)
     found = tornados.tornado(one, capacity.read(home(), wish.platform, wish.env, number))
+    if one.unknown:
+        ui.say(f"note: lower bounds, no price for {', '.join(line.title for line in one.unknown)}")
     if as_json:
         ui.emit(
             "cmctl/cost-tornado/1",
@@ -210,7 +227,7 @@ def tornado(wish: Wish, number: int, *, as_json: bool) -> None:
     ui.table(
         ("input", "from low to high", "a user at low", "a user at high", ""),
         rows,
-        title=f"{one.platform}, phase {number}: {shown_unit(one.per_user)} for each user",
+        title=f"{one.platform}, phase {number}: {'≥ ' if one.unknown else ''}{shown_unit(one.per_user)} for each user",
     )
 
 

@@ -242,6 +242,19 @@ def test_what_has_no_price_is_not_free(capsys: pytest.CaptureFixture[str]) -> No
     assert "from 1,000 USD a month on" in asked(capsys, "crossover", "payment-fee", "upstash-fixed-1gb")[1]
 
 
+def test_decisions_on_lower_bounds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a price is missing, every total that a decision, a minute's price or a tornado shows is a lower bound and says so."""
+    _, out, err = asked(capsys, "decide", "--users", "10000", "--book", "list-2026-11")
+    assert "10,000 users: phase 1, ≥ $200.80 a month, ≥ $0.02008 each" in out
+    assert "the next user costs $393.19 (" in out
+    assert "lower bounds, a price is missing" in err
+    assert "99.9 % phase 2 ≥ $625.99" in asked(capsys, "slo", "--book", "list-2026-11")[2]
+    _, out, err = asked(capsys, "tornado", "--phase", "2")
+    assert "phase 2: ≥ $0.01252 for each user" in out
+    assert "no price for Domain" in err
+    assert document(capsys, "decide", "--book", "list-2026-11")["lower_bounds"] == ["phase 0", "phase 1", "phase 2", "phase 3"]
+
+
 def test_growth_of_any_size(capsys: pytest.CaptureFixture[str]) -> None:
     """Growth too small or too large to be multiplied out still gets an answer."""
     for growth, migration in (("1e-300", "1e14"), ("1e14", "1e14")):
