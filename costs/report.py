@@ -133,9 +133,9 @@ def change_line(change: Change) -> str:
 
 
 def markdown_table(columns: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A pipe table; bars and pipes in cells are escaped."""
+    """A pipe table; pipes in cells are escaped, lines of a cell joined."""
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    return "\n".join([*lines, *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in body)])
+    return "\n".join([*lines, *("| " + " | ".join(" ".join(cell.split("\n")).replace("|", "\\|") for cell in row) + " |" for row in body)])
 
 
 def markdown(change: Change, today: dt.date, verdict: str = "") -> str:

@@ -50,7 +50,7 @@ def lines(text: str, name: str) -> Iterator[Text]:
     headings: list[tuple[int, str]] = []
     section = block = blocks = 0
     code, label = False, ""
-    raws = text.splitlines()
+    raws = text.split("\n")
     for number, raw in enumerate(raws, 1):
         where, line = Where(name, number), clean(raw)
         fence = FENCE.match(raw[:200])

@@ -31,6 +31,8 @@ USERS = re.compile(
 PER_MONTH = {"month": Decimal(1), "mo": Decimal(1), "year": Decimal(1) / 12, "yr": Decimal(1) / 12}
 A_MONTH = {"s": 2592000, "sec": 2592000, "second": 2592000, "minute": 43200, "min": 43200, "hour": 720, "day": 30, "month": 1}
 MOJIBAKE = re.compile("[âðÃÂ][\u0080-\u2fff]")
+# No terminal and no XML takes these; editors count no line at them.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\ufffe\uffff]")
 STRUCK = re.compile(r"~~[^~]{1,300}~~")
 EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=[^\s*_])([^*_]{1,200}?)(?<=\S)\1(?![\w*])")
 LONGEST = 2000
@@ -38,7 +40,7 @@ LONGEST = 2000
 
 def clean(line: str) -> str:
     """A line as it was meant: UTF-8 that was once read as Windows-1252 is read again, drawing and markup characters go."""
-    line = line[:LONGEST]
+    line = CONTROL.sub(" ", line[:LONGEST])
     if MOJIBAKE.search(line):
         line = b"".join(_byte(char) for char in line).decode("utf-8", errors="replace")
     line = re.sub(r"[─-╿▀-◿☀-⟿⬀-⯿️�]|[\U0001f000-\U0001faff]", " ", line.replace("—", " - "))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from xml.dom import minidom
 
 import pytest
 
+from costs import junit
 from costs.audit.model import Audit
 from costs.audit.run import Source, audit
 from costs.audit.words import amounts, clean
@@ -132,6 +134,14 @@ def test_what_cannot_be_told_is_said() -> None:
     found = audited(TABLE + "| Server | $60 then $50 |\n| DB | $40 |\n| Total | $100 |\n")
     assert (found.contradictions, found.exit_code) == ((), 6)
     assert found.rows[0].verdict == "cannot tell: line 5 has several amounts"
+
+
+def test_control_characters() -> None:
+    """A form feed begins no line, and what no terminal or XML takes does not come out again."""
+    found = audited("## Costs\x0c\n- Ser\x1bver: $60\n- DB\x00: $40\n- Total: $40\n")
+    (one,) = found.contradictions
+    assert (one.where.line, "Ser ver (line 2) is left out" in one.text) == (4, True)
+    assert minidom.parseString(junit.of_audit(found)).documentElement.tagName == "testsuites"
 
 
 def test_a_sum_in_a_sentence() -> None:
