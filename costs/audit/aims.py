@@ -275,7 +275,8 @@ def _pods(found: Sequence[Text]) -> list[Finding]:
     said: dict[str, Where] = {}
     for line in found:
         text = " ".join(line.cells) or line.text
-        for low, high, _ in PODS.findall(text):
+        ranges = PODS.findall(text)
+        for low, high, _ in ranges if len(ranges) == 1 else ():
             said.setdefault(f"{low}-{high}", line.where)
     tops = {key.partition("-")[2] for key in said}
     if len(tops) < 2 and len(said) < 2:

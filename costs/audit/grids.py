@@ -15,6 +15,7 @@ GAP = 2
 WIDEST = 1000
 SIGN = re.compile(r"[$€£₹]|\b(?:USD|EUR|GBP|INR|Rs)\b")
 DIGITS = re.compile(r"^(~?\s?-?)\s?(\d[\d.,]*(?:\s?[-–]\s?\d[\d.,]*)?\s?[KMkm]?)$")
+CELL = re.compile(rf"^-?(?:\d{{1,4}}\s?[x×*@]\s?)?{AMOUNT.pattern}(?:\s?(?:/|per\s|a\s)\s?[a-z]+)?(?:\s*\([^()]*\)|\s*=.*|\s?[x×*].*)?$")
 UNIT_PRICE = re.compile(r"\b(?:unit|each|rate|per (?!month|year|annum))|/\s?(?!mo|y)", re.IGNORECASE)
 YEAR = re.compile(r"\b(?:annual|annually|year|yearly|p\.?a)\b", re.IGNORECASE)
 SAME = re.compile(r"\b(?:total|cost|costs|price|amount|monthly|month|annual|annually|year|yearly|spend|usd|eur|inr)\b|^\W*$", re.IGNORECASE)
@@ -74,7 +75,7 @@ def _with(row: Text, cells: Sequence[str]) -> Text:
 
 def _parts(rows: list[Text]) -> list[list[Text]]:
     """The table itself, or one for each column of money with a total and for each row that ends with one."""
-    if amounts(rows[0].text) or not any(len(_money(row)) > 1 for row in rows[1:]):
+    if not rows[0].cells or amounts(rows[0].text) or not any(len(amounts(row.text)) > 1 for row in rows[1:]):
         return [rows]
     columns = [[_cut(rows, row, index) for row in rows[1:] if index in _money(row)] for index in _columns(rows)]
     return [*columns, *_across(rows)] or [rows]
@@ -85,10 +86,16 @@ def _money(row: Text) -> list[int]:
     return [index for index, cell in enumerate(row.cells) if index and AMOUNT.search(cell)]
 
 
+def _is_money(rows: list[Text], index: int) -> bool:
+    """Whether most of a column's amounts stand for themselves, at most with a unit, a bracket or how they come about."""
+    cells = [row.cells[index] for row in rows[1:] if index in _money(row)]
+    return sum(bool(CELL.match(cell)) for cell in cells) * 2 > len(cells)
+
+
 def _columns(rows: list[Text]) -> list[int]:
-    """Columns with a total, without prices of single pieces where there are others."""
+    """Columns with a total whose cells are amounts and not notes, without prices of single pieces where there are others."""
     total = next((_money(row) for row in rows[1:] if TOTAL.match(row.cells[0])), [])
-    kept = [index for index in total if index < len(rows[0].cells)]
+    kept = [index for index in total if index < len(rows[0].cells) and _is_money(rows, index)]
     return [index for index in kept if not UNIT_PRICE.search(rows[0].cells[index])] or kept
 
 

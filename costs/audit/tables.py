@@ -18,6 +18,7 @@ NOT_ITEM = re.compile(
 )
 NEAR = 4
 GAP = 2
+CENT = Decimal("0.005")
 VERB = re.compile(
     r"^(?:add|upgrade|set up|implement|increase|archive|optimi[sz]e|migrate|move|switch to|enable|introduce)\b", re.IGNORECASE
 )
@@ -118,18 +119,27 @@ def _item(line: Text, name: str, amount: Amount | None) -> Item:
     return Item(title, amount, line.where, skus(said) if line.block >= 0 else (), words(title), pieces(said))
 
 
+def _meant(draft: _Draft) -> list[Item]:
+    """The lines that the total is for: without details further in, with them, or without what is optional; the first that adds up."""
+    outer = _outer(draft)
+    needed = [item for item in outer if not item.name.lower().startswith("optional")]
+    total = draft.total
+    if total is None:
+        return outer
+    sums = ((items, sum(item.amount.high for item in items if item.amount)) for items in (outer, draft.items, needed))
+    return next((items for items, high in sums if abs(high - total.high) <= CENT), outer)
+
+
 def _outer(draft: _Draft) -> list[Item]:
-    """The draft's lines without those below one that is their sum: `Compute: $75` with `Web: $50` and `Worker: $25` further in."""
+    """The draft's lines without those further in below one with an amount of its own: `Compute: $75` with `Web: $50`, `Worker: $25`."""
     kept: list[Item] = []
     index = 0
     while index < len(draft.items):
         kept.append(draft.items[index])
         end = index + 1
-        while end < len(draft.items) and draft.indents[end] > draft.indents[index]:
+        while end < len(draft.items) and draft.items[index].amount is not None and draft.indents[end] > draft.indents[index]:
             end += 1
-        own, below = draft.items[index].amount, [item.amount for item in draft.items[index + 1 : end]]
-        summed = own is not None and len(below) > 1 and sum(one.high if one else -1 for one in below) == own.high
-        index = end if summed else index + 1
+        index = end
     return kept
 
 
@@ -144,7 +154,7 @@ def _table(draft: _Draft, known: Mapping[str, Decimal]) -> Table | None:
     first = draft.first
     steps = sum(1 for item in draft.items if VERB.match(item.name))
     whole = steps * 2 < len(draft.items)
-    items = tuple(item for item in _outer(draft) if item.amount is not None or not whole)
+    items = tuple(item for item in _meant(draft) if item.amount is not None or not whole)
     if not items:
         return None
     table = Table(

@@ -62,6 +62,8 @@ RIGHT = [
     ("plain text", "COSTS (5,000 users)\n===================\nServer ...... $60\nDatabase .... $40\n-----------\nTOTAL ....... $100\n"),
     ("lines with a colon", "## Costs\n\nUsers: 5,000\n\nServer: $60\nDatabase: $40\nTotal: $100 per month\n"),
     ("lists in lists", "## Costs for 5,000 users\n- Compute: $60\n  - Web: $50\n  - Worker: $10\n- DB: $40\n- Total: $100\n"),
+    ("details further in", "## Costs for 5,000 users\n- Hosting: $60\n  - with backups ($5/month)\n- DB: $40\n- Optional: $26\n- Total without optional: $100\n"),
+    ("amounts in notes", TABLE.replace("Cost |", "Cost | Notes |") + "| Server | $60 | was $50 |\n| DB | $40 | up to $80 at peak |\n| Total | $100 | $1,200 per year |\n"),
     ("a total above its list", "## Costs for 5,000 users\nTotal: $100\n\n- Server: $60\n- DB: $40\n"),
 ]  # fmt: skip
 
@@ -134,6 +136,12 @@ def test_what_cannot_be_told_is_said() -> None:
     found = audited(TABLE + "| Server | $60 then $50 |\n| DB | $40 |\n| Total | $100 |\n")
     assert (found.contradictions, found.exit_code) == ((), 6)
     assert found.rows[0].verdict == "cannot tell: line 5 has several amounts"
+
+
+def test_pods_of_two_places_in_one_line() -> None:
+    """Ranges that one line sets side by side do not contradict each other."""
+    assert audited("We run 2-10 pods in production and 1-2 pods in staging.\n").contradictions == ()
+    assert [one.kind for one in audited("We run 2-10 pods.\n\nThere are 3-5 pods.\n").contradictions] == ["pods"]
 
 
 def test_control_characters() -> None:
