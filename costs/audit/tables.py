@@ -13,7 +13,7 @@ from costs.audit.text import PHASE, TOTAL, Text
 from costs.audit.words import AMOUNT, amounts, number, one_amount, pieces, skus, users, without_amounts, words
 
 NOT_ITEM = re.compile(
-    r"\b(?:cost per user|per user|revenue|margin|infrastructure cost|savings?|budget|income|profit)\b|^cost\b|^price\b|^sub-?totals?\b",
+    r"\b(?:cost per user|per user|revenue|margin|infrastructure cost|savings?|budget|income|profit)\b|^cost\b|^price\b|^sub-?totals?\b|^(?:annual|yearly) (?:total|cost)",
     re.IGNORECASE,
 )
 NEAR = 4

@@ -12,7 +12,9 @@ from costs.audit.words import AMOUNT, clean
 HEADING = re.compile(r"^(#{1,6})\s+(\S.*)$")
 FENCE = re.compile(r"^\s*(?:```|~~~)\s*(\w*)")
 LEAD = re.compile(r"^[\s|>]*(?:[-*+•]\s+|\d{1,3}[.)]\s+|\[[ x]\]\s+|#{1,6}\s+)*", re.IGNORECASE)
-TOTAL = re.compile(r"^(?:(?:grand |estimated |monthly |overall )?totals?|sum|summe)\b", re.IGNORECASE)
+TOTAL = re.compile(
+    r"^(?:[=→]\s*)?(?:(?:(?:grand|estimated|monthly|overall|net|combined|costs?) ){0,3}totals?|sum|summe|gesamt)\b", re.IGNORECASE
+)
 UNDERLINE = re.compile(r"^={3,}\s*$")
 PHASE = re.compile(r"\bphase\s+(\d)\b", re.IGNORECASE)
 

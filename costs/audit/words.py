@@ -62,6 +62,10 @@ CODE_BEFORE = re.compile(r"(?<![A-Za-z])(?P<code>USD|US\$|EUR|GBP|INR|Rs\.?)\s?(
 CODE_AFTER = re.compile(
     r"(?<![\w$€£₹.,])(?P<digits>\d[\d.,]{0,30}(?:\s?[-–]\s?\d[\d.,]{0,30})?)(?:(?P<scale>[KMkm])?\s?(?P<code>USD|EUR|GBP|INR|[Dd]ollars?|[Ee]uros?|[Rr]upees?)\b|\s?(?P<sign>[$€£₹])(?!\s?[\d~]))"
 )
+SPACED = re.compile(
+    r"(?<![\w.,'])\d{1,3}(?:(?:[\u00a0\u202f']\d{3})+(?!\d)|(?: \d{3})+(?=,\d\d\b))(?=(?:[.,]\d{1,2})?\s?(?:[$€£₹]|USD|EUR|GBP|INR))"
+    r"|(?<=[$€£₹])\s?\d{1,3}(?:(?:[\u00a0\u202f']\d{3})+(?!\d)|(?: \d{3})+(?=,\d\d\b))"
+)
 CENTS = re.compile(r"(?<![\w$€£₹.,])(?P<digits>\d{1,6}(?:\.\d{1,6})?)\s?(?:¢|(?:US )?cents?\b)")
 EUROPEAN = re.compile(r"(?<=[$€£₹])(?P<space>\s?)(?P<whole>\d{1,3}(?:\.\d{3})+|\d{1,9})(?:,(?P<part>\d{1,2})(?![\d,]|\.\d))")
 TO = re.compile(r"(?<!from )([$€£₹]\s?\d[\d.,]{0,30}\s?[KMkm]?)\s+to\s+(?=[$€£₹]\s?\d)")
@@ -72,6 +76,7 @@ MINUS = re.compile(r"([$€£₹])\s?-\s?(?=\d)")
 def plain_money(line: str) -> str:
     """A line with every amount as `$1,234.50`: codes and signs behind the number, cents, decimal commas, `to`, brackets for below zero."""
     line = re.sub("[\u2010-\u2012\u2212]", "-", line)
+    line = SPACED.sub(lambda match: re.sub(r"[\s']", "", match[0]), line.replace("\\$", "$"))
     line = CODE_BEFORE.sub(lambda match: CODES[match["code"].lower().rstrip(".")], line)
     line = CODE_AFTER.sub(_after, line)
     line = CENTS.sub(lambda match: f"${Decimal(match['digits']) / 100:f}", line)

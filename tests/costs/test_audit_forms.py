@@ -29,7 +29,7 @@ AMOUNTS = [
     ("INR 1,00,000", "100000", "INR"), ("₹1.5 lakh", "150000", "INR"), ("₹1.5L", "150000", "INR"), ("₹2 crore", "20000000", "INR"),
     ("€1.234,50", "1234.50", "EUR"), ("1.234,50 €", "1234.50", "EUR"), ("100,00 €", "100", "EUR"), ("$1,234.50", "1234.50", "USD"),
     ("$0.031", "0.031", "USD"), ("1.5¢", "0.015", "USD"), ("1.5 cents", "0.015", "USD"), ("Discount: −$10", "-10", "USD"),
-    ("| Credit | ($10) |", "-10", "USD"), ("VPS - $60", "60", "USD"), ("$3 million", "3000000", "USD"),
+    ("| Credit | ($10) |", "-10", "USD"), ("1 234,50 €", "1234.50", "EUR"), ("1\u00a0234 €", "1234", "EUR"), ("\\$80", "80", "USD"), ("VPS - $60", "60", "USD"), ("$3 million", "3000000", "USD"),
 ]  # fmt: skip
 
 
@@ -64,6 +64,7 @@ RIGHT = [
     ("lists in lists", "## Costs for 5,000 users\n- Compute: $60\n  - Web: $50\n  - Worker: $10\n- DB: $40\n- Total: $100\n"),
     ("details further in", "## Costs for 5,000 users\n- Hosting: $60\n  - with backups ($5/month)\n- DB: $40\n- Optional: $26\n- Total without optional: $100\n"),
     ("amounts in notes", TABLE.replace("Cost |", "Cost | Notes |") + "| Server | $60 | was $50 |\n| DB | $40 | up to $80 at peak |\n| Total | $100 | $1,200 per year |\n"),
+    ("a year's total", "## Costs for 5,000 users\n- Server: $60\n- DB: $40\n- Annual total: $1,200\n- Estimated monthly total: $100\n"),
     ("a total above its list", "## Costs for 5,000 users\nTotal: $100\n\n- Server: $60\n- DB: $40\n"),
 ]  # fmt: skip
 
