@@ -16,7 +16,7 @@ WIDEST = 1000
 SIGN = re.compile(r"[$€£₹]|\b(?:USD|EUR|GBP|INR|Rs)\b")
 DIGITS = re.compile(r"^(~?\s?-?)\s?(\d[\d.,]*(?:\s?[-–]\s?\d[\d.,]*)?\s?[KMkm]?)$")
 CELL = re.compile(rf"^-?(?:\d{{1,4}}\s?[x×*@]\s?)?{AMOUNT.pattern}(?:\s?(?:/|per\s|a\s)\s?[a-z]+)?(?:\s*\([^()]*\)|\s*=.*|\s?[x×*].*)?$")
-UNIT_PRICE = re.compile(r"\b(?:unit|each|rate|per (?!month|year|annum))|/\s?(?!mo|y)", re.IGNORECASE)
+UNIT_PRICE = re.compile(r"\b(?:unit|each|rate|per (?!month|year|annum))|/\s?(?!mo|y|j)", re.IGNORECASE)
 YEAR = re.compile(r"\b(?:annual|annually|year|yearly|p\.?a)\b", re.IGNORECASE)
 SAME = re.compile(r"\b(?:total|cost|costs|price|amount|monthly|month|annual|annually|year|yearly|spend|usd|eur|inr)\b|^\W*$", re.IGNORECASE)
 
@@ -52,8 +52,10 @@ def _signed(rows: list[Text]) -> list[Text]:
     signs = {
         index: plain_money(match[0] + "1")[0] if match[0] not in "$€£₹" else match[0]
         for index, cell in enumerate(rows[0].cells)
-        if index and not amounts(cell) and (match := SIGN.search(cell))
+        if index and not amounts(cell) and not UNIT_PRICE.search(cell) and (match := SIGN.search(cell))
     }
+    if not any(row.cells and TOTAL.match(row.cells[0]) for row in rows):
+        return rows
     return (
         [rows[0], *(_with(row, [_sign(cell, signs.get(index, "")) for index, cell in enumerate(row.cells)]) for row in rows[1:])]
         if signs

@@ -102,6 +102,8 @@ def amounts(text: str) -> list[Amount]:
     return [_amount(match, text) for match in AMOUNT.finditer(text)]
 
 
+# A longer line is prose: which of its amounts is the line's cannot be told.
+SENTENCE = 160
 BRACKETS = re.compile(r"\([^()]{0,200}\)")
 BEFORE = re.compile(r"(?<![\w.])(\d{1,4})\s?[x×*@]\s?$")
 BEHIND = re.compile(r"(?:\s?/\s?[A-Za-z]+)?\s?[x×*]\s?(\d{1,4})(?![\w.])")
@@ -109,7 +111,8 @@ BEHIND = re.compile(r"(?:\s?/\s?[A-Za-z]+)?\s?[x×*]\s?(\d{1,4})(?![\w.])")
 
 def one_amount(text: str) -> Amount | None:
     """What a line costs: its only amount, the one outside brackets (`$75 (was $57)`), the one behind `=`; `4 × $20` is $80."""
-    for part in (text, BRACKETS.sub(" ", text), text.rpartition("=")[2] if "=" in text else ""):
+    ways = (text, BRACKETS.sub(" ", text), text.rpartition("=")[2] if text.count("=") == 1 else "")
+    for part in ways if len(text) <= SENTENCE else (text,):
         matches = list(AMOUNT.finditer(part))
         if len(matches) == 1:
             found, match = _amount(matches[0], part), matches[0]
