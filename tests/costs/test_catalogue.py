@@ -49,6 +49,24 @@ def test_documents_against_the_list() -> None:
     assert catalogue.diff(SEED, SEED) == ()
 
 
+def test_what_the_first_unit_does_not_show(tmp_path: Path) -> None:
+    """A dearer tier, fewer free units and another price after the first term are differences; two unknown prices are none."""
+    own = tmp_path / "ours.yaml"
+    own.write_text(
+        "schema: cmctl/prices/1\nname: ours\ntitle: Ours\ncurrency: USD\nbase: list-2026-11\n"
+        "defaults: {currency: USD, vendor: v, sku: s, as_of: 2026-11-20, method: own, confidence: A, source: s}\nprices:\n"
+        "  - {id: email, title: E-mail, unit: mails, tiers: [{up_to: 3000, price: 0}, {price: 0.0008}]}\n"
+        "  - {id: r2-storage, title: R2, unit: GB-month, price: 0.015}\n"
+        "  - {id: hostinger-kvm2-1y, title: KVM 2, unit: month, price: 10.99, renewal: 29.99}\n"
+    )
+    rows = {row[0]: row[2:5] for row in catalogue.diff_rows(catalogue.diff(LIST, books.load(own)))}
+    assert rows == {
+        "email": ("0 / 0.0004 USD/mails", "0 / 0.0008 USD/mails", "×2.00"),
+        "r2-storage": ("0.015 USD/GB-month, 10 free", "0.015 USD/GB-month", "×1.00"),
+        "hostinger-kvm2-1y": ("10.99 USD/month, then 14.99", "10.99 USD/month, then 29.99", "×1.00"),
+    }
+
+
 ANSWERS: dict[str, Any] = {
     "/hetzner": {
         "pricing": {"currency": "EUR", "server_types": [{"name": "cx33", "prices": [{"price_monthly": {"net": "7.4900000000"}}]}]}
