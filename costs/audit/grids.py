@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from costs.audit.model import Finding
+from costs.audit.sums import agree, money
 from costs.audit.text import TOTAL, Text
-from costs.audit.words import AFTER, AMOUNT, amounts, plain_money
+from costs.audit.words import AFTER, AMOUNT, NUMBER, amounts, number, plain_money
 
 GAP = 2
 # A cut table has a block of its own below 0, by its line and column.
@@ -17,7 +19,9 @@ SIGN = re.compile(r"[$€£₹]|\b(?:USD|EUR|GBP|INR|Rs)\b")
 DIGITS = re.compile(r"^(~?\s?-?)\s?(\d[\d.,]*(?:\s?[-–]\s?\d[\d.,]*)?\s?[KMkm]?)$")
 CELL = re.compile(rf"^-?(?:\d{{1,4}}\s?[x×*@]\s?)?{AMOUNT.pattern}(?:\s?(?:/|per\s|a\s)\s?[a-z]+)?(?:\s*\([^()]*\)|\s*=.*|\s?[x×*].*)?$")
 UNIT_PRICE = re.compile(r"\b(?:unit|each|rate|per (?!month|year|annum))|/\s?(?!mo|y|j)", re.IGNORECASE)
+COUNT = re.compile(rf"^{NUMBER}$")
 YEAR = re.compile(r"\b(?:annual|annually|year|yearly|p\.?a)\b", re.IGNORECASE)
+PIECES = re.compile(r"^(?:qty|quantity|count|units|pieces|nodes|number|no\.?|#|anzahl|menge)$", re.IGNORECASE)
 SAME = re.compile(r"\b(?:total|cost|costs|price|amount|monthly|month|annual|annually|year|yearly|spend|usd|eur|inr)\b|^\W*$", re.IGNORECASE)
 
 
@@ -52,7 +56,7 @@ def _signed(rows: list[Text]) -> list[Text]:
     signs = {
         index: plain_money(match[0] + "1")[0] if match[0] not in "$€£₹" else match[0]
         for index, cell in enumerate(rows[0].cells)
-        if index and not amounts(cell) and not UNIT_PRICE.search(cell) and (match := SIGN.search(cell))
+        if index and not amounts(cell) and (match := SIGN.search(cell))
     }
     if not any(row.cells and TOTAL.match(row.cells[0]) for row in rows):
         return rows
@@ -125,3 +129,41 @@ def _turned(rows: list[Text], row: Text, index: int) -> Text:
     line = _with(row, [rows[0].cells[index], row.cells[index]])
     name = f"{rows[0].cells[0]} {row.cells[0]}" if row.cells[0].isdigit() else row.cells[0]
     return replace(line, headings=(*row.headings, name), block=-row.where.line * WIDEST)
+
+
+def multiplied(found: Sequence[Text]) -> list[Finding]:
+    """Rows whose quantity times the unit's price is not the amount beside them, in tables whose heads name all three."""
+    done: list[Finding] = []
+    for rows in map(_signed, _runs(found)):
+        head = rows[0].cells
+        pieces = next((index for index, cell in enumerate(head) if PIECES.match(cell)), None)
+        unit = next((index for index, cell in enumerate(head) if index and UNIT_PRICE.search(cell)), None)
+        if pieces is None or unit is None:
+            continue
+        done += [one for row in rows[1:] for index in _columns(rows)[:1] if index != unit for one in _product(row, pieces, unit, index)]
+    return done
+
+
+def _product(row: Text, pieces: int, unit: int, index: int) -> list[Finding]:
+    if TOTAL.match(row.cells[0]) or max(pieces, unit, index) >= len(row.cells) or not COUNT.match(row.cells[pieces]):
+        return []
+    count, each, cost = number(row.cells[pieces]), amounts(row.cells[unit]), amounts(row.cells[index])
+    if (
+        len(each) != 1
+        or len(cost) != 1
+        or not each[0].exact
+        or each[0].currency != cost[0].currency
+        or each[0].per not in {"", cost[0].per}
+    ):
+        return []
+    bought = count * each[0].low
+    if agree(cost[0].low, bought, near=cost[0].near or each[0].near):
+        return []
+    own = cost[0].currency
+    return [
+        Finding(
+            "product",
+            row.where,
+            f"{row.cells[0]}: {count:,} × {money(each[0].low, own)} = {money(bought, own)}, not {money(cost[0].low, own)}",
+        )
+    ]

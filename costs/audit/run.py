@@ -12,6 +12,7 @@ from pathlib import Path
 from costs.audit import aims, choices, ledger, listed, steps, sums, use
 from costs.audit.claims import facts as facts_of_text
 from costs.audit.claims import phase_headings
+from costs.audit.grids import multiplied
 from costs.audit.model import Audit, Facts, Finding, Item, Row, Table
 from costs.audit.tallies import products
 from costs.audit.text import lines
@@ -79,7 +80,7 @@ def _facts(source: Source) -> Facts:
     found = list(lines(text, source.name))
     facts = facts_of_text(text, source.name)
     facts.goals += phase_headings(text, source.name)
-    facts.findings += [*products(found), *aims.of_lines(found)]
+    facts.findings += [*products(found), *multiplied(found), *aims.of_lines(found)]
     return facts
 
 

@@ -153,6 +153,16 @@ def test_control_characters() -> None:
     assert minidom.parseString(junit.of_audit(found)).documentElement.tagName == "testsuites"
 
 
+def test_quantity_times_unit_price() -> None:
+    """3 × $20 beside $70 is a contradiction, also where the total is the sum of what stands there; in the head's currency too."""
+    text = TABLE.replace("Cost |", "Qty | Unit price | Cost |") + "| VM | 3 | $20 | $70 |\n| DB | 1 | $40 | $40 |\n| Total | 4 | | $110 |\n"
+    (found,) = audited(text).contradictions
+    assert (found.kind, found.where.line, found.text) == ("product", 5, "VM: 3 × $20 = $60, not $70")
+    euros = "| Item | Qty | Unit (€) | Total (€) |\n|---|---|---|---|\n| VM | 3 | 12,50 | 37,50 |\n| DB | 1 | 1.200,00 | 1.200,00 |\n| Sum | | | 1.237,50 |\n"
+    assert audited(euros).contradictions == ()
+    assert [one.kind for one in audited(euros.replace("| 37,50", "| 47,50").replace("1.237", "1.247")).contradictions] == ["product"]
+
+
 def test_a_sum_in_a_sentence() -> None:
     """A sum that is written out is added up."""
     (found,) = audited("Phase 2: Server $160 + DB $200 + CDN $20 = $400\n").contradictions
