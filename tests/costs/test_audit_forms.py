@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from xml.dom import minidom
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from costs import junit
 from costs.audit.model import Audit
 from costs.audit.run import Source, audit
 from costs.audit.words import amounts, clean
+from costs.money import Money
 from errors import BadInput
+from tests.costs.figures import cases
 
 TABLE = "## Costs for 5,000 users\n\n| Item | Cost |\n|---|---|\n"
 
@@ -168,3 +173,47 @@ def test_a_sum_in_a_sentence() -> None:
     (found,) = audited("Phase 2: Server $160 + DB $200 + CDN $20 = $400\n").contradictions
     assert found.text == "$160 + $200 + $20 = $380, not $400"
     assert audited("Server $80 + DB $75 = $155; 5 × $2 + $10 = $20; $10 + $5 per user = $20\n").contradictions == ()
+
+
+def continental(amount: Decimal) -> str:
+    return f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+WRITTEN: list[Callable[[Decimal], str]] = [
+    lambda amount: f"${amount:,.2f}",
+    lambda amount: f"{amount:.2f} USD",
+    lambda amount: f"{continental(amount)} €",
+    lambda amount: f"€{continental(amount)}",
+    lambda amount: str(Money(amount, "INR")),
+    lambda amount: f"Rs. {amount:,.2f}",
+    lambda amount: f"**£{amount}**/month",
+]
+LAID_OUT: list[Callable[[list[tuple[str, str]]], str]] = [
+    lambda lines: TABLE + "".join(f"| {name} | {cost} |\n" for name, cost in lines),
+    lambda lines: TABLE.replace("Cost |", "No. | Cost |") + "".join(f"| {name} | {index} | {cost} |\n" for index, (name, cost) in enumerate(lines)),
+    lambda lines: TABLE.replace("Cost |", "Now | Later |") + "".join(f"| {name} | {cost} | {cost} |\n" for name, cost in lines),
+    lambda lines: TABLE + "".join(f"| {name} | {cost} |\n" for name, cost in (lines[-1], *lines[:-1])),
+    lambda lines: "## Costs\n" + "".join(f"- **{name}**: {cost}\n" for name, cost in lines),
+    lambda lines: "## Costs\n" + "".join(f"{name}: {cost}\n" for name, cost in lines),
+    lambda lines: "COSTS\n=====\n" + "".join(f"{name:.<30} {cost}\n" for name, cost in lines),
+    lambda lines: "## Costs\n```\n" + "".join(f"├── {name}: {cost}\n" for name, cost in lines) + "```\n",
+]  # fmt: skip
+
+
+@cases(150)
+@given(
+    costs=st.lists(st.integers(1, 10**8).map(lambda cents: Decimal(cents) / 100), min_size=2, max_size=8),
+    written=st.sampled_from(WRITTEN),
+    laid_out=st.sampled_from(LAID_OUT),
+    wrong=st.integers(1, 10**6).map(lambda cents: Decimal(cents) / 100),
+)
+def test_every_form_of_every_sum(
+    costs: list[Decimal], written: Callable[[Decimal], str], laid_out: Callable[[list[tuple[str, str]]], str], wrong: Decimal
+) -> None:
+    """Whatever the figures, their writing and the layout: a right total is right, a wrong one is found."""
+    lines = [(f"Server {chr(65 + index)}", written(cost)) for index, cost in enumerate(costs)]
+    right = audited(laid_out([*lines, ("Total", written(sum(costs, Decimal(0))))]))
+    assert {row.verdict for row in right.rows} == {"right"}
+    assert right.contradictions == ()
+    found = audited(laid_out([*lines, ("Total", written(sum(costs, wrong)))]))
+    assert {one.kind for one in found.contradictions} == {"sum"}
