@@ -34,7 +34,7 @@ class Source:
 def read(path: Path) -> Source:
     """A document from a file. Raises BadInput when it cannot be read as text."""
     try:
-        return Source(str(path), path.read_text(encoding="utf-8"))
+        return Source(str(path), path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read as text", why=str(error), hint="name a Markdown, plain text or YAML file") from error
 
@@ -87,7 +87,7 @@ def _facts(source: Source) -> Facts:
 def _piped(text: str) -> str:
     """A CSV file as the rows of a Markdown table; rows of several lines are drawn together."""
     try:
-        rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+        rows = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error:
         return text
     return "\n".join("| " + " | ".join(" ".join(cell.split()).replace("|", "/") for cell in row) + " |" if row else "" for row in rows)

@@ -24,7 +24,7 @@ VERB = re.compile(
 )
 PER_USER = re.compile(r"\bcosts? per user\b|\bper[- ]user cost\b|^per[- ]user\b", re.IGNORECASE)
 PLAIN = re.compile(
-    rf"^[^:|]{{1,60}}?(?::|\s*\.{{3,}}|\s{{2,}})\s*{AMOUNT.pattern.replace('(?P<', '(?P<plain_')}(?:\s?(?:/|per\s)\s?[a-z]+)?\s*(?:\([^()]*\))?$"
+    rf"^[^:|]{{1,60}}?(?::|\s*\.{{3,}}|\s{{2,}}|\t)\s*{AMOUNT.pattern.replace('(?P<', '(?P<plain_')}(?:\s?(?:/|per\s)\s?[a-z]+)?\s*(?:\([^()]*\))?$"
 )
 USERS = re.compile(r"^(?:number of |registered |total )?users\s*:\s*(\d[\d,]{0,30})\s?([KMkm]\b)?", re.IGNORECASE)
 

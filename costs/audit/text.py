@@ -15,6 +15,7 @@ LEAD = re.compile(r"^[\s|>]*(?:[-*+•]\s+|\d{1,3}[.)]\s+|\[[ x]\]\s+|#{1,6}\s+)
 TOTAL = re.compile(
     r"^(?:[=→]\s*)?(?:(?:(?:grand|estimated|monthly|overall|net|combined|costs?) ){0,3}totals?|sum|summe|gesamt)\b", re.IGNORECASE
 )
+RULE = re.compile(r"^\s*:?-+:?\s*\|[-:|\s]*$")
 UNDERLINE = re.compile(r"^={3,}\s*$")
 PHASE = re.compile(r"\bphase\s+(\d)\b", re.IGNORECASE)
 
@@ -52,7 +53,7 @@ def lines(text: str, name: str) -> Iterator[Text]:
     headings: list[tuple[int, str]] = []
     section = block = blocks = 0
     code, label = False, ""
-    raws = text.split("\n")
+    raws = _with_pipes(text.split("\n"))
     for number, raw in enumerate(raws, 1):
         where, line = Where(name, number), clean(raw)
         fence = FENCE.match(raw[:200])
@@ -77,6 +78,16 @@ def lines(text: str, name: str) -> Iterator[Text]:
             label = body.rstrip(":")
 
 
+def _with_pipes(raws: list[str]) -> list[str]:
+    """The lines with a pipe in front of every row of a table that is written without."""
+    done, end = list(raws), 0
+    for index, raw in enumerate(raws):
+        if index > end and RULE.match(raw[:200]) and "|" in raws[index - 1]:
+            end = next((at for at in range(index, len(raws)) if "|" not in raws[at]), len(raws))
+            done[index - 1 : end] = [f"| {row}" for row in raws[index - 1 : end]]
+    return done
+
+
 def _underlined(raws: Sequence[str], number: int, line: str) -> bool:
     """Whether the line after `number` draws `===` below it, which makes it a heading."""
     return bool(line.strip()) and number < len(raws) and bool(UNDERLINE.match(raws[number][:200])) and line.lstrip()[:1] not in "=|"
@@ -88,4 +99,4 @@ def _body(line: str, *, code: bool) -> str:
         match = re.match(r"^\s*(?:#|//)\s*(\S.*)$", line)
         return match[1].strip() if match else ""
     body = LEAD.sub("", line).strip()
-    return "" if re.fullmatch(r"[-=|:\s_*]*", body) else body
+    return "" if re.fullmatch(r"[-=|:+\s_*]*", body) else body

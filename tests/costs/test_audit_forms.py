@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from xml.dom import minidom
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from costs import junit
 from costs.audit.model import Audit
-from costs.audit.run import Source, audit
+from costs.audit.run import Source, audit, read
 from costs.audit.words import amounts, clean
 from costs.money import Money
 from errors import BadInput
@@ -65,6 +66,10 @@ RIGHT = [
     ("quantity and unit price", TABLE.replace("Cost |", "Qty | Unit price | Cost |") + "| VM | 3 | $20 | $60 |\n| DB | 1 | $40 | $40 |\n| Total | 4 | | $100 |\n"),
     ("merged cells", TABLE.replace("Item", "Kind | Item") + "| Compute | Web | $50 |\n|  | Worker | $10 |\n| Data | DB | $40 |\n| Total | | $100 |\n"),
     ("plain text", "COSTS (5,000 users)\n===================\nServer ...... $60\nDatabase .... $40\n-----------\nTOTAL ....... $100\n"),
+    ("no pipes outside", "## Costs for 5,000 users\n\nItem | Cost ($)\n--- | ---:\nServer | 60\nDB | 40\n**Sum** | **$100**\n"),
+    ("a drawn box", "COSTS (5,000 users)\n===\n+--------+------+\n| Item   | Cost |\n+--------+------+\n| Server | $60  |\n| DB     | $40  |\n+--------+------+\n| Total  | $100 |\n"),
+    ("a box of lines", "COSTS (5,000 users)\n===\n┌────────┬──────┐\n│ Server │ $60  │\n│ DB     │ $40  │\n├────────┼──────┤\n│ Total  │ $100 │\n└────────┴──────┘\n"),
+    ("tabs", "## Costs for 5,000 users\nServer\t$60\nDB\t$40\nTotal\t$100\n"),
     ("lines with a colon", "## Costs\n\nUsers: 5,000\n\nServer: $60\nDatabase: $40\nTotal: $100 per month\n"),
     ("lists in lists", "## Costs for 5,000 users\n- Compute: $60\n  - Web: $50\n  - Worker: $10\n- DB: $40\n- Total: $100\n"),
     ("details further in", "## Costs for 5,000 users\n- Hosting: $60\n  - with backups ($5/month)\n- DB: $40\n- Optional: $26\n- Total without optional: $100\n"),
@@ -130,6 +135,13 @@ def test_credits_and_endless_numbers_in_a_ledger() -> None:
     assert verdicts(text, "costs.yaml") == [("$150", "", "right")]
     with pytest.raises(BadInput, match=r"costs\.yaml:4: tables\.0\.lines\.0\.amount"):
         audited(text.replace("160", "1e999999"), "costs.yaml")
+
+
+def test_a_mark_of_the_byte_order_is_no_text(tmp_path: Path) -> None:
+    """A file with a byte order mark in front begins with its heading all the same."""
+    path = tmp_path / "costs.md"
+    path.write_text("## Costs for 5,000 users\n- Server: $60\n- DB: $40\n- Total: $100\n", encoding="utf-8-sig")
+    assert audit([read(path)]).rows[0].per_user == "$0.0200"
 
 
 def test_csv_is_read() -> None:
