@@ -173,12 +173,12 @@ def prices_refresh(vendor: str, name: str, out: Path | None, *, as_json: bool) -
         for one in found
     ]
     columns = ("id", "book", "now", "currency", "")
+    text = refreshing.as_book(found, book, out.stem) if out is not None else ""
+    if out is not None and text:
+        write(out, text)
     if as_json:
         ui.emit("cmctl/prices-refresh/1", {"prices": [dict(zip(columns, row, strict=True)) for row in rows]})
     else:
         ui.table(columns, rows, title=f"{vendor}, {today()}")
     if out is not None:
-        text = refreshing.as_book(found, book, out.stem)
-        if text:
-            write(out, text)
         ui.say(f"written: {out}" if text else "nothing changed, nothing written")

@@ -69,6 +69,7 @@ SPACED = re.compile(
 CENTS = re.compile(r"(?<![\w$€£₹.,])(?P<digits>\d{1,6}(?:\.\d{1,6})?)\s?(?:¢|(?:US )?cents?\b)")
 EUROPEAN = re.compile(r"(?<=[$€£₹])(?P<space>\s?)(?P<whole>\d{1,3}(?:\.\d{3})+|\d{1,9})(?:,(?P<part>\d{1,2})(?![\d,]|\.\d))")
 TO = re.compile(r"(?<!from )([$€£₹]\s?\d[\d.,]{0,30}\s?[KMkm]?)\s+to\s+(?=[$€£₹]\s?\d)")
+BETWEEN = re.compile(r"\bbetween\s+([$€£₹]\s?\d[\d.,]{0,30}\s?[KMkm]?)\s+and\s+(?=[$€£₹]\s?\d)", re.IGNORECASE)
 ACCOUNTED = re.compile(r"\|\s*\(([$€£₹]\s?\d[\d.,]{0,30})\)\s*(?=\|)")
 MINUS = re.compile(r"([$€£₹])\s?-\s?(?=\d)")
 
@@ -81,7 +82,7 @@ def plain_money(line: str) -> str:
     line = CODE_AFTER.sub(_after, line)
     line = CENTS.sub(lambda match: f"${Decimal(match['digits']) / 100:f}", line)
     line = EUROPEAN.sub(lambda match: f"{match['space']}{match['whole'].replace('.', '')}.{match['part']}", line)
-    return TO.sub(r"\1-", ACCOUNTED.sub(r"| -\1 ", MINUS.sub(r"-\1", line)))
+    return TO.sub(r"\1-", BETWEEN.sub(r"\1-", ACCOUNTED.sub(r"| -\1 ", MINUS.sub(r"-\1", line))))
 
 
 def _after(match: re.Match[str]) -> str:
@@ -197,9 +198,12 @@ def skus(text: str) -> tuple[str, ...]:
 
 
 def pieces(text: str) -> tuple[Decimal, Decimal]:
-    """How many of it: `2x 8GB` is 2, `3-5 nodes` 3 to 5, `2-4 autoscaling pods` 2 to 4, else 1."""
-    match = re.search(r"\b(\d{1,4})\s?[x×]\s", text) or re.search(
-        r"\b(\d{1,4})(?:\s?[-–]\s?(\d{1,4}))?\s+(?:\w+ )?(?:pods|nodes|instances)\b", text
+    """How many of it: `2x 8GB` and `8GB x2` are 2, `3-5 nodes` 3 to 5, `2-4 autoscaling pods` 2 to 4, else 1."""
+    behind = re.search(r"(?<!\w)[x×]\s?(?!(?:32|64|86)\b)(\d{1,3})(?![\w.,])", text)
+    match = (
+        re.search(r"\b(\d{1,4})\s?[x×]\s", text)
+        or behind
+        or re.search(r"\b(\d{1,4})(?:\s?[-–]\s?(\d{1,4}))?\s+(?:\w+ )?(?:pods|nodes|instances)\b", text)
     )
     if match is None:
         return Decimal(1), Decimal(1)

@@ -46,7 +46,7 @@ def test_amounts_as_they_are_written(text: str, value: str, currency: str) -> No
     assert (found.low, found.currency) == (Decimal(value), currency)
 
 
-@pytest.mark.parametrize("text", ["$20 to $30", "$20–30", "$20 - $30", "20-30 USD"])
+@pytest.mark.parametrize("text", ["$20 to $30", "between $20 and $30", "$20–30", "$20 - $30", "20-30 USD"])
 def test_ranges_as_they_are_written(text: str) -> None:
     """Both ends, with every dash and with `to`; what goes from one to another is no range."""
     (found,) = amounts(clean(text))
@@ -160,6 +160,13 @@ def test_pods_of_two_places_in_one_line() -> None:
     """Ranges that one line sets side by side do not contradict each other."""
     assert audited("We run 2-10 pods in production and 1-2 pods in staging.\n").contradictions == ()
     assert [one.kind for one in audited("We run 2-10 pods.\n\nThere are 3-5 pods.\n").contradictions] == ["pods"]
+
+
+def test_pieces_behind_a_name() -> None:
+    """Two of a plan at $50 are not the plan at another price; a processor's x86 is no number of pieces."""
+    text = "## One\n- Render Standard: $25\n- CDN: $5\n- Total: $30\n## Two\n- Render Standard x2: $50\n- CDN: $5\n- Total: $55\n"
+    assert audited(text).contradictions == ()
+    assert [one.kind for one in audited(text.replace("x2", "x86")).contradictions] == ["sku price"]
 
 
 def test_control_characters() -> None:
