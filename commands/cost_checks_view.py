@@ -120,11 +120,7 @@ def bill(wish: Wish, file: Path, number: int, *, as_json: bool) -> None:
         title=f"FOCUS {said.version}, {said.period}: {said.total} billed, {one.at_least(one.total)} estimated",
         right=variances.COLUMNS[1:],
     )
-    missing = [
-        line.title
-        for line in one.lines
-        if line.amount and line.amount.typical.amount and not any(row.component == line.title for row in found)
-    ]
+    missing = variances.missing(one, found)
     if missing:
         ui.say(f"note: the bill says nothing of {', '.join(missing)}")
 

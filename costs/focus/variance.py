@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from costs.estimate import Estimate
 from costs.focus.bill import Charge, FocusBill
-from costs.lines import Line
+from costs.lines import LARGEST, PLACES, Count, Line
 from costs.money import ZERO, Money, shown
 from costs.price import HOURS
 from errors import BadInput
 
 COLUMNS = ("component", "estimate", "bill", "difference", "by price", "by quantity", "cannot tell", "rows")
+AND = " + "
 MONTHS = {"months", "month"}
 HOURLY = {"hours", "hour", "hrs", "instance-hours", "server hours", "server-hours"}
 
@@ -45,6 +46,7 @@ def variance(estimate: Estimate, bill: FocusBill) -> tuple[Variance, ...]:
         raise BadInput(
             f"the bill is in {bill.currency}, the estimate in {estimate.currency}", hint="use a price book in the bill's currency"
         )
+    estimate = replace(estimate, lines=tuple(_together(estimate.lines)))
     matched: dict[str, list[Charge]] = {}
     for charge in bill.charges:
         matched.setdefault(_key(estimate, charge), []).append(charge)
@@ -55,6 +57,27 @@ def variance(estimate: Estimate, bill: FocusBill) -> tuple[Variance, ...]:
         nothing = Money(ZERO, bill.currency)
         found.append(Variance("not estimated", nothing, total, nothing, nothing, total, len(rest)))
     return tuple(found)
+
+
+def _together(lines: Iterable[Line]) -> list[Line]:
+    """Lines of one price as one: a bill does not say which of three equal machines is the balancer."""
+    done: dict[object, Line] = {}
+    for line in lines:
+        price = line.price
+        same = (price.vendor, price.sku, price.region, price.unit, price.price) if price and line.amount and not line.usage else line.key
+        first = done.get(same)
+        if first is None or first.amount is None or line.amount is None:
+            done[same] = line
+            continue
+        quantity = Count.exactly(first.quantity.typical + line.quantity.typical)
+        done[same] = replace(first, title=f"{first.title}{AND}{line.title}", quantity=quantity, amount=first.amount + line.amount)
+    return list(done.values())
+
+
+def missing(estimate: Estimate, found: Iterable[Variance]) -> list[str]:
+    """Titles of lines that cost something and that no charge was matched with."""
+    told = {title for row in found for title in row.component.split(AND)}
+    return [line.title for line in estimate.lines if line.amount and line.amount.typical.amount and line.title not in told]
 
 
 def _key(estimate: Estimate, charge: Charge) -> str:
@@ -86,15 +109,15 @@ def _line(line: Line, charges: list[Charge]) -> Variance:
     billed = _sum(charges, currency)
     nothing = Money(ZERO, currency)
     planned = line.amount.typical if line.amount else nothing
-    parts = _parts(line, charges)
-    if parts is None or line.amount is None:
+    by_price = _by_price(line, charges)
+    if by_price is None or line.amount is None:
         return Variance(line.title, planned, billed, nothing, nothing, billed - planned, len(charges))
-    price, quantity = (Money(part, currency) for part in parts)
-    return Variance(line.title, planned, billed, price, quantity, billed - planned - price - quantity, len(charges))
+    price = Money(by_price.quantize(PLACES) if by_price.adjusted() < LARGEST else by_price, currency)
+    return Variance(line.title, planned, billed, price, billed - planned - price, nothing, len(charges))
 
 
-def _parts(line: Line, charges: list[Charge]) -> tuple[Decimal, Decimal] | None:
-    """(by price, by quantity): the new quantity at the price's difference, the quantity's difference at the old price."""
+def _by_price(line: Line, charges: list[Charge]) -> Decimal | None:
+    """The billed quantity at the price's difference; the rest is the quantity's difference at the old price. None: cannot be told."""
     if line.price is None or line.price.price is None or line.rate is not None:
         return None
     units = {charge.unit.lower() for charge in charges}
@@ -105,8 +128,7 @@ def _parts(line: Line, charges: list[Charge]) -> tuple[Decimal, Decimal] | None:
     billed = _sum(charges, charges[0].cost.currency).amount
     if planned is None or used <= 0 or not planned or line.amount is None:
         return None
-    before, after = line.amount.typical.amount / planned, billed / used
-    return (after - before) * used, (used - planned) * before
+    return billed - line.amount.typical.amount / planned * used
 
 
 def _planned(line: Line, unit: str) -> Decimal | None:
@@ -114,7 +136,8 @@ def _planned(line: Line, unit: str) -> Decimal | None:
     count = line.quantity.typical
     own = line.price.unit if line.price else ""
     if unit in HOURLY and own in {"hour", "month"}:
-        return count * (line.price.hours_basis if line.price else HOURS)
+        basis = line.price.hours_basis if line.price else HOURS
+        return count * min(basis, line.price.cap_hours or basis if line.price else basis)
     if unit in MONTHS and own in {"month", "hour"}:
         return count
     return count if unit.rstrip("s") == own.rstrip("s").lower() else None

@@ -99,6 +99,22 @@ def test_a_bill_that_is_cut_off() -> None:
         bill.parse(f"{head}\n", "bill.csv")
 
 
+def test_equal_machines_are_one_component() -> None:
+    """Three equal machines of three roles, billed at what they cost for 672 hours: one component without any difference, none missing."""
+    head = BILL.read_text().splitlines()[0].replace("ServiceProviderName", "ProviderName")
+    row = '{},a1,USD,2026-11-01T00:00:00Z,2026-12-01T00:00:00Z,Usage,"droplet {} vCPU, {} GB",2026-11-01T00:00:00Z,2026-12-01T00:00:00Z,,672,Hours,DigitalOcean,Droplets,s'
+    rows = [row.format("23.99712", 2, 4)] * 3 + [row.format("48", 4, 8)] * 2
+    one = estimate(LOADED, 2, books.load("list-2026-11"))
+    found = variance.variance(one, bill.parse("\n".join([head, *rows]), "bill.csv"))
+    assert [(row.component, row.rows) for row in found] == [
+        ("lb host, 4 GB + data host, 4 GB + monitor host, 2 GB", 3),
+        ("app host, 8 GB", 2),
+    ]
+    assert {money.amount for row in found for money in (row.difference, row.price, row.quantity, row.unknown)} == {0}
+    assert "data host, 4 GB" not in variance.missing(one, found)
+    assert "MongoDB Atlas M30" in variance.missing(one, found)
+
+
 def test_a_tax_belongs_to_its_vendor() -> None:
     """A database provider's tax is no tax on payment fees; a refund of hours has no price for an hour."""
     one = estimate(LOADED, 2, books.load("list-2026-11"))
@@ -112,7 +128,7 @@ def test_a_tax_belongs_to_its_vendor() -> None:
 
 HEAD, *ROWS = BILL.read_text().splitlines()
 VALUES = st.one_of(
-    st.text(max_size=20), st.sampled_from(["", "-1", "1e999", "NaN", "2026-13-01", "2026-11-01T00:00:00Z", "USD", "usd", '"'])
+    st.text(max_size=20), st.sampled_from(["", "-1", "1e999", "1e18", "-1e17", "NaN", "2026-13-01", "2026-11-01T00:00:00Z", "USD", "usd", '"'])
 )
 
 
