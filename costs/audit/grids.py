@@ -58,13 +58,9 @@ def _signed(rows: list[Text]) -> list[Text]:
         for index, cell in enumerate(rows[0].cells)
         if index and not amounts(cell) and (match := SIGN.search(cell))
     }
-    if not any(row.cells and TOTAL.match(row.cells[0]) for row in rows):
+    if not signs or not any(row.cells and TOTAL.match(row.cells[0]) for row in rows):
         return rows
-    return (
-        [rows[0], *(_with(row, [_sign(cell, signs.get(index, "")) for index, cell in enumerate(row.cells)]) for row in rows[1:])]
-        if signs
-        else rows
-    )
+    return [rows[0], *(_with(row, [_sign(cell, signs.get(index, "")) for index, cell in enumerate(row.cells)]) for row in rows[1:])]
 
 
 def _sign(cell: str, sign: str) -> str:

@@ -137,7 +137,7 @@ def _outer(draft: _Draft) -> list[Item]:
     while index < len(draft.items):
         kept.append(draft.items[index])
         end = index + 1
-        while end < len(draft.items) and draft.items[index].amount is not None and draft.indents[end] > draft.indents[index]:
+        while end < len(draft.items) and draft.items[index].amount is not None and draft.indents[end] > draft.indents[index] + 1:
             end += 1
         index = end
     return kept
