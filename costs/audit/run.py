@@ -85,12 +85,17 @@ def _facts(source: Source) -> Facts:
 
 
 def _piped(text: str) -> str:
-    """A CSV file as the rows of a Markdown table; rows of several lines are drawn together."""
+    """A CSV file as the rows of a Markdown table, each in the line that it ends in."""
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    done: list[str] = []
     try:
-        rows = list(csv.reader(io.StringIO(text, newline="")))
+        for row in reader:
+            done += [""] * (reader.line_num - 1 - len(done))
+            done.append("| " + " | ".join(" ".join(cell.split()).replace("|", "/") for cell in row) + " |" if row else "")
     except csv.Error:
         return text
-    return "\n".join("| " + " | ".join(" ".join(cell.split()).replace("|", "/") for cell in row) + " |" if row else "" for row in rows)
+    return "\n".join(done)
 
 
 def _rows(facts: Facts, findings: Sequence[Finding]) -> tuple[Row, ...]:

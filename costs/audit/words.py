@@ -28,7 +28,9 @@ USERS = re.compile(
     r"\s+(?P<kind>total |concurrent |registered |active |peak concurrent )?users?\b",
     re.IGNORECASE,
 )
-PER_MONTH = {"month": Decimal(1), "mo": Decimal(1), "year": Decimal(1) / 12, "yr": Decimal(1) / 12}
+PER_MONTH = {word: Decimal(1) for word in ("month", "mo", "mth", "monat")} | {
+    word: Decimal(1) / 12 for word in ("year", "yr", "annum", "jahr")
+}
 A_MONTH = {"s": 2592000, "sec": 2592000, "second": 2592000, "minute": 43200, "min": 43200, "hour": 720, "day": 30, "month": 1}
 MOJIBAKE = re.compile("[âðÃÂ][\u0080-\u2fff]")
 # No terminal and no XML takes these; editors count no line at them.

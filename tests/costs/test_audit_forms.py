@@ -147,6 +147,14 @@ def test_a_mark_of_the_byte_order_is_no_text(tmp_path: Path) -> None:
 def test_csv_is_read() -> None:
     """A table as CSV is read as one in Markdown."""
     assert verdicts('Item,Monthly\nServer,$60\n"DB, replicated","$1,040"\nTotal,"$1,200"\n', "costs.csv") == [("$1,100", "", "sum")]
+    (found,) = audited('Item,Cost\n"Server\nin Paris",$60\nDB,$40\nTotal,$150\n', "costs.csv").contradictions
+    assert (found.kind, found.where.line) == ("sum", 5)
+    assert verdicts('Service;Kosten (EUR)\nServer;"49,90"\nDatenbank;57\nSumme;"106,90"\n', "costs.csv") == [("€106.90", "", "right")]
+
+
+def test_months_and_years_in_german() -> None:
+    """`/Monat` and `/Jahr` are no unit prices."""
+    assert verdicts("- Server: 49,90 €/Monat\n- Domain: 12 €/Jahr\n- Gesamt: 50,90 €/Monat\n") == [("€50.90", "", "right")]
 
 
 def test_what_cannot_be_told_is_said() -> None:

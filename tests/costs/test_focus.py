@@ -128,7 +128,8 @@ def test_a_tax_belongs_to_its_vendor() -> None:
 
 HEAD, *ROWS = BILL.read_text().splitlines()
 VALUES = st.one_of(
-    st.text(max_size=20), st.sampled_from(["", "-1", "1e999", "1e18", "-1e17", "NaN", "2026-13-01", "2026-11-01T00:00:00Z", "USD", "usd", '"'])
+    st.text(max_size=20),
+    st.sampled_from(["", "-1", "1e999", "1e18", "-1e17", "NaN", "2026-13-01", "2026-11-01T00:00:00Z", "USD", "usd", '"']),
 )
 
 
