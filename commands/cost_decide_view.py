@@ -9,7 +9,7 @@ from pathlib import Path
 
 from commands import ui
 from commands.cost_out import write
-from commands.cost_view import Wish, estimated
+from commands.cost_view import Wish, estimated, place
 from costs import books, capacity, inverse, objectives, report
 from costs import curve as curves
 from costs import tornado as tornados
@@ -58,7 +58,7 @@ def decided(wish: Wish, *, variants: bool, measured: bool) -> tuple[Decision, li
         found = decide_among(loaded, book, capacities=held)
         skipped = [f"no price: {', '.join(found.skipped)}"] if found.skipped else []
         return found.decision, [*found.assumed, *skipped]
-    decision = of_phases(loaded, book, capacities=held)
+    decision = of_phases(loaded, book, capacities=held, environment=place(wish))
     notes = [f"phase {number}: measured, {users:,} registered users" for number, users in held.items()]
     rest = ["capacities of the other phases are their targets, not measurements"] if len(held) < len(loaded.phases) else []
     bounds = [f"{', '.join(decision.bounds)}: lower bounds, a price is missing"] if decision.bounds else []

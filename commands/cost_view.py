@@ -17,6 +17,7 @@ from phases.load import Loaded, load
 if TYPE_CHECKING:
     from costs.live import Denominators
     from costs.per_user import PerUserReport
+    from environments.model import Environment
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,16 @@ def today() -> dt.date:
 
 def estimated(wish: Wish, number: int, loaded: Loaded | None = None) -> Estimate:
     """The estimate of a phase; the hosts of an environment in the cloud are counted, elsewhere the phase's own figures stand."""
-    place = None
-    if wish.env != "local":
-        from environments import load as environments
+    return estimate(loaded or load(wish.platform), number, _book(wish), users=wish.users, environment=place(wish))
 
-        place = environments.load(wish.env)
-    return estimate(loaded or load(wish.platform), number, _book(wish), users=wish.users, environment=place)
+
+def place(wish: Wish) -> Environment | None:
+    """The environment whose hosts are counted; None for `local`, which buys nothing."""
+    if wish.env == "local":
+        return None
+    from environments import load as environments
+
+    return environments.load(wish.env)
 
 
 def _book(wish: Wish) -> books.Book:

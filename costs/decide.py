@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, exp, log, log1p
+from typing import TYPE_CHECKING
 
 from costs.books import Book
 from costs.curves import Curve, Option, Segment, added, envelope, flat, of_price, scaled
@@ -16,6 +17,9 @@ from costs.lines import Line
 from costs.money import Money
 from errors import BadInput
 from phases.load import Loaded
+
+if TYPE_CHECKING:
+    from environments.model import Environment
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,14 @@ def decide(options: Sequence[Option], currency: str, bounds: Sequence[str] = ())
     return Decision(currency, tuple(options), segments, tuple(switches), tuple(bounds))
 
 
-def of_phases(loaded: Loaded, book: Book, *, capacities: Mapping[int, int] | None = None) -> Decision:
-    """The decision among a platform's phases. `capacities` are measured registered users by phase; else the phases' targets stand."""
-    estimates = [estimate(loaded, number, book) for number in sorted(loaded.phases)]
+def of_phases(
+    loaded: Loaded, book: Book, *, capacities: Mapping[int, int] | None = None, environment: Environment | None = None
+) -> Decision:
+    """The decision among a platform's phases, with the machines of a cloud `environment`.
+
+    `capacities` are measured registered users by phase; else the phases' targets stand.
+    """
+    estimates = [estimate(loaded, number, book, environment=environment) for number in sorted(loaded.phases)]
     measured = capacities or {}
     options = [option(one, measured.get(one.phase, int(one.users.registered))) for one in estimates]
     return decide(options, book.currency, [f"phase {one.phase}" for one in estimates if one.unknown])

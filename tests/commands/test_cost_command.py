@@ -255,6 +255,18 @@ def test_decisions_on_lower_bounds(capsys: pytest.CaptureFixture[str]) -> None:
     assert document(capsys, "decide", "--book", "list-2026-11")["lower_bounds"] == ["phase 0", "phase 1", "phase 2", "phase 3"]
 
 
+def test_decisions_count_an_environments_machines(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--env` of a cloud environment counts its machines in a decision as in a bill; one that there is not is exit 2."""
+    example = Path(__file__).parent.parent.parent / "environments" / "production.example.yaml"
+    (tmp_path / "production.yaml").write_text(example.read_text())
+    monkeypatch.setenv("CMCTL_ENVIRONMENTS", str(tmp_path))
+    bill = document(capsys, "--phase", "2", "--env", "production")["total"]
+    assert bill == document(capsys, "decide", "--users", "50000", "--env", "production")["cost"] == "420"
+    assert asked(capsys, "curve", "--env", "prod")[0] == 2
+
+
 def test_growth_of_any_size(capsys: pytest.CaptureFixture[str]) -> None:
     """Growth too small or too large to be multiplied out still gets an answer."""
     for growth, migration in (("1e-300", "1e14"), ("1e14", "1e14")):
