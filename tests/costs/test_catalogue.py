@@ -6,6 +6,8 @@ import datetime as dt
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from costs import books, catalogue, refresh
+from costs.price import monthly
 from errors import BadInput, CannotTell, Unreachable
 from tests.costs.figures import TODAY
 
@@ -78,6 +81,10 @@ ANSWERS: dict[str, Any] = {
         ]
     },
     "/hostinger": [{"name": "KVM 2", "prices": [{"period": 1, "period_unit": "month", "price": 2449, "currency": "USD"}]}],
+    "/aws": {
+        "products": {"P": {"attributes": {"usagetype": "SES Essentials"}}},
+        "terms": {"OnDemand": {"P": {"O": {"priceDimensions": {"D": {"pricePerUnit": {"USD": "0.0001600000"}}}}}}},
+    },
     "/changed": {"prices": []},
 }
 
@@ -135,6 +142,24 @@ def test_what_changed_is_a_book(server: str, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(text)
     price = books.load(tmp_path / "mine.yaml").prices["hetzner-cx33"]
     assert (str(price.price), price.as_of, price.method, price.confidence) == ("7.4900000000", TODAY, "api", "A")
+
+
+def test_a_list_for_one_unit_is_read_for_as_many_as_the_books(server: str) -> None:
+    """$0.00016 for one mail is the book's $0.16 for 1,000: nothing has changed."""
+    (found,) = asked("aws", f"{server}/aws", "")
+    assert (found.id, found.after, found.changed) == ("ses-mails", Decimal("0.16"), False)
+
+
+def test_an_old_cap_does_not_hide_a_new_price(server: str, tmp_path: Path) -> None:
+    """At $0.07738 an hour and 672 hours a machine is $52.00 a month, not the $48 at which the old price was capped."""
+    (tmp_path / "mine.yaml").write_text(refresh.as_book(asked("digitalocean", f"{server}/digitalocean"), LIST, "mine"))
+    price = books.load(tmp_path / "mine.yaml").prices["vps-8gb"]
+    assert monthly(price, Decimal(1)) == Decimal("0.07738") * 672
+    assert monthly(LIST.prices["vps-8gb"], Decimal(1)) == 48
+    only = LIST.prices["vps-8gb"].model_copy(update={"cap_hours": None})
+    found = refresh.Proposal("vps-8gb", only.price, Decimal("0.14286"), "USD", TODAY, "api")
+    (tmp_path / "mine.yaml").write_text(refresh.as_book((found,), replace(LIST, prices={**LIST.prices, "vps-8gb": only}), "mine"))
+    assert monthly(books.load(tmp_path / "mine.yaml").prices["vps-8gb"], Decimal(1)) == 96
 
 
 def test_nothing_changed_writes_nothing(server: str) -> None:
