@@ -9,7 +9,33 @@ import typer
 
 from commands import options
 
-Growth = Annotated[float, typer.Option("--growth", help="Growth of users in percent a month.")]
+LARGEST = 1e15
+
+
+def figure(value: float | None) -> float | None:
+    """A figure that can be reckoned with: `nan`, infinity and what no bill ever is are refused."""
+    if value is not None and not abs(value) <= LARGEST:
+        raise typer.BadParameter(f"{value} is no figure to reckon with")
+    return value
+
+
+def amount(value: float | None) -> float | None:
+    """A figure of 0 or more."""
+    found = figure(value)
+    if found is not None and found < 0:
+        raise typer.BadParameter(f"{value} is below 0")
+    return value
+
+
+def above_zero(value: float | None) -> float | None:
+    """A figure above 0."""
+    found = figure(value)
+    if found is not None and found <= 0:
+        raise typer.BadParameter(f"{value} is not above 0")
+    return value
+
+
+Growth = Annotated[float, typer.Option("--growth", callback=figure, help="Growth of users in percent a month.")]
 
 
 def decide(
@@ -18,7 +44,9 @@ def decide(
     env: options.Env = "local",
     book: options.Book = "seed",
     growth: Growth = 0.0,
-    migration: Annotated[float, typer.Option("--migration", help="What one move costs, for going back and its payback.")] = 0.0,
+    migration: Annotated[
+        float, typer.Option("--migration", callback=amount, help="What one move costs, for going back and its payback.")
+    ] = 0.0,
     variants: Annotated[bool, typer.Option("--variants", help="Also other numbers of machines and database tiers.")] = False,
     measured: Annotated[bool, typer.Option("--measured", help="Hold what load tests measured, not what the phases declare.")] = False,
     as_json: options.Json = False,
@@ -66,14 +94,14 @@ def tornado(
 
 
 def needs(
-    total: Annotated[float, typer.Option("--total", help="What may be spent a month.")],
+    total: Annotated[float, typer.Option("--total", callback=amount, help="What may be spent a month.")],
     users: Annotated[int, typer.Option("--users", "-u", help="Users to be held.")],
-    fixed: Annotated[float, typer.Option("--fixed", help="What is paid whatever the number of pods.")] = 0.0,
-    pod: Annotated[float | None, typer.Option("--pod", help="What one pod (or machine) costs a month.")] = None,
-    price: Annotated[float | None, typer.Option("--price", help="What a paying user pays a month.")] = None,
-    fee: Annotated[float, typer.Option("--fee", help="Percent of each payment that is lost to fees.")] = 2.36,
-    each: Annotated[float | None, typer.Option("--each", help="What one user may cost a month.")] = None,
-    conversion: Annotated[float | None, typer.Option("--conversion", help="Percent of the users that pay.")] = None,
+    fixed: Annotated[float, typer.Option("--fixed", callback=amount, help="What is paid whatever the number of pods.")] = 0.0,
+    pod: Annotated[float | None, typer.Option("--pod", callback=above_zero, help="What one pod (or machine) costs a month.")] = None,
+    price: Annotated[float | None, typer.Option("--price", callback=above_zero, help="What a paying user pays a month.")] = None,
+    fee: Annotated[float, typer.Option("--fee", callback=amount, help="Percent of each payment that is lost to fees.")] = 2.36,
+    each: Annotated[float | None, typer.Option("--each", callback=figure, help="What one user may cost a month.")] = None,
+    conversion: Annotated[float | None, typer.Option("--conversion", callback=above_zero, help="Percent of the users that pay.")] = None,
     as_json: options.Json = False,
 ) -> None:
     """What must be true for a figure to hold. The users one pod must hold, the share of users that must pay, what each of them must pay."""

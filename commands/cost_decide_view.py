@@ -8,7 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from commands import ui
-from commands.cost_view import Wish, estimated
+from commands.cost_out import write
+from commands.cost_view import Wish, estimated, place
 from costs import books, capacity, inverse, objectives, report
 from costs import curve as curves
 from costs import tornado as tornados
@@ -57,7 +58,7 @@ def decided(wish: Wish, *, variants: bool, measured: bool) -> tuple[Decision, li
         found = decide_among(loaded, book, capacities=held)
         skipped = [f"no price: {', '.join(found.skipped)}"] if found.skipped else []
         return found.decision, [*found.assumed, *skipped]
-    decision = of_phases(loaded, book, capacities=held)
+    decision = of_phases(loaded, book, capacities=held, environment=place(wish))
     notes = [f"phase {number}: measured, {users:,} registered users" for number, users in held.items()]
     rest = ["capacities of the other phases are their targets, not measurements"] if len(held) < len(loaded.phases) else []
     bounds = [f"{', '.join(decision.bounds)}: lower bounds, a price is missing"] if decision.bounds else []
@@ -84,10 +85,11 @@ def decide(wish: Wish, terms: Terms, *, as_json: bool) -> None:
     ui.table(SEGMENTS, [_segment(decision, one) for one in decision.segments], right=SEGMENTS[:2])
     ui.table(SWITCHES, [_switch_row(one) for one in decision.switches], right=("from user", "adds"))
     cost = decision.cost(users)
-    print(f"{users:,} users: {decision.best(users).name}, {shown(cost)} a month, {shown_unit(cost.per(users))} each")
+    best, mark = decision.best(users).name, _mark(decision, decision.best(users).name)
+    print(f"{users:,} users: {best}, {mark}{shown(cost)} a month, {mark}{shown_unit(cost.per(users))} each")
     print(*_after(after), *_back(decision, users, terms, growth), sep="\n")
-    if not terms.variants:
-        print(*(_average(one) for one in break_evens(decision.options, decision.currency)), sep="\n")
+    for one in () if terms.variants else break_evens(decision.options, decision.currency):
+        print(_average(one))
     for note in notes:
         ui.say(f"note: {note}")
 
@@ -98,6 +100,7 @@ def _document(decision: Decision, after: Marginal) -> dict[str, object]:
         "best": decision.best(after.users).name,
         "cost": str(decision.cost(after.users).amount),
         "next_user": str(after.next_user.amount),
+        "lower_bounds": list(decision.bounds),
         "switches": [_switch(one) for one in decision.switches],
     }
 
@@ -114,8 +117,12 @@ def _average(one: BreakEven) -> str:
 
 
 def _segment(decision: Decision, one: Segment) -> tuple[str, ...]:
-    cost = decision.cost(one.end)
-    return (f"{one.start:,}", f"{one.end:,}", one.option.name, shown(cost), shown_unit(cost.per(one.end)))
+    cost, mark = decision.cost(one.end), _mark(decision, one.option.name)
+    return (f"{one.start:,}", f"{one.end:,}", one.option.name, mark + shown(cost), mark + shown_unit(cost.per(one.end)))
+
+
+def _mark(decision: Decision, name: str) -> str:
+    return "≥ " if name in decision.bounds else ""
 
 
 def _switch_row(one: Switch) -> tuple[str, ...]:
@@ -156,7 +163,7 @@ def curve(wish: Wish, html: Path | None, *, variants: bool) -> None:
     else:
         from costs import page
 
-        html.write_text(page.of_curve(decision, f"{wish.platform}: cost of one user, book {wish.book}"), encoding="utf-8")
+        write(html, page.of_curve(decision, f"{wish.platform}: cost of one user, book {wish.book}"))
         ui.say(f"written: {html}")
     for note in notes:
         ui.say(f"note: {note}")
@@ -169,10 +176,16 @@ def slo(wish: Wish, *, as_json: bool) -> None:
     found = objectives.steps(targets)
     cheapest = objectives.frontier(targets)
     rows = [_slo(step) for step in found]
+    bounds = [f"phase {one.phase}" for one, _ in pairs if one.unknown]
+    if bounds:
+        ui.say(f"note: {', '.join(bounds)}: lower bounds, a price is missing")
     if as_json:
         ui.emit(
             "cmctl/cost-slo/1",
-            {"steps": [dict(zip(("from", "to", "minutes", "adds", "per_minute", "seats", "beyond"), row, strict=True)) for row in rows]},
+            {
+                "steps": [dict(zip(("from", "to", "minutes", "adds", "per_minute", "seats", "beyond"), row, strict=True)) for row in rows],
+                "lower_bounds": bounds,
+            },
         )
         return
     ui.table(
@@ -183,7 +196,10 @@ def slo(wish: Wish, *, as_json: bool) -> None:
     ui.say("note: for a minute is an upper bound: the same money also buys seats")
     ui.say(
         "note: the cheapest for each availability: "
-        + ", ".join(f"{(one.availability * 100).normalize():f} % {one.name} {shown(one.total)}" for one in cheapest)
+        + ", ".join(
+            f"{(one.availability * 100).normalize():f} % {one.name} {'≥ ' if one.name in bounds else ''}{shown(one.total)}"
+            for one in cheapest
+        )
     )
 
 
@@ -198,6 +214,8 @@ def _slo(step: objectives.Step) -> tuple[str, ...]:
 def tornado(wish: Wish, number: int, *, as_json: bool) -> None:
     one = estimated(wish, number)
     found = tornados.tornado(one, capacity.read(home(), wish.platform, wish.env, number))
+    if one.unknown:
+        ui.say(f"note: lower bounds, no price for {', '.join(line.title for line in one.unknown)}")
     if as_json:
         ui.emit(
             "cmctl/cost-tornado/1",
@@ -209,7 +227,7 @@ def tornado(wish: Wish, number: int, *, as_json: bool) -> None:
     ui.table(
         ("input", "from low to high", "a user at low", "a user at high", ""),
         rows,
-        title=f"{one.platform}, phase {number}: {shown_unit(one.per_user)} for each user",
+        title=f"{one.platform}, phase {number}: {'≥ ' if one.unknown else ''}{shown_unit(one.per_user)} for each user",
     )
 
 
@@ -246,7 +264,8 @@ def crossover(usage: str, plan: str, name: str, *, as_json: bool) -> None:
             hint=f"cmctl cost prices check {name}",
         )
     found = inverse.crossover(book.prices[usage], book.prices[plan])
-    unit = book.prices[usage].unit
+    price = book.prices[usage]
+    unit = price.currency if price.unit == "percent" else price.unit
     if as_json:
         ui.emit("cmctl/cost-crossover/1", {"usage": usage, "plan": plan, "from": found, "unit": unit})
     else:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from commands import ui
+from commands import options, ui
+from commands.cost_out import refuse
 from costs import books, report
 from costs.estimate import Estimate, estimate
 from errors import BadInput, CannotTell
@@ -16,6 +17,7 @@ from phases.load import Loaded, load
 if TYPE_CHECKING:
     from costs.live import Denominators
     from costs.per_user import PerUserReport
+    from environments.model import Environment
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,16 @@ def today() -> dt.date:
 
 def estimated(wish: Wish, number: int, loaded: Loaded | None = None) -> Estimate:
     """The estimate of a phase; the hosts of an environment in the cloud are counted, elsewhere the phase's own figures stand."""
-    place = None
-    if wish.env != "local":
-        from environments import load as environments
+    return estimate(loaded or load(wish.platform), number, _book(wish), users=wish.users, environment=place(wish))
 
-        place = environments.load(wish.env)
-    return estimate(loaded or load(wish.platform), number, _book(wish), users=wish.users, environment=place)
+
+def place(wish: Wish) -> Environment | None:
+    """The environment whose hosts are counted; None for `local`, which buys nothing."""
+    if wish.env == "local":
+        return None
+    from environments import load as environments
+
+    return environments.load(wish.env)
 
 
 def _book(wish: Wish) -> books.Book:
@@ -88,17 +94,18 @@ def phase(wish: Wish, number: int, *, per_user: bool, form: str) -> None:
     if form not in forms:
         raise BadInput(f"--format {form} is not known", why=f"known: {', '.join(forms)}", hint="--format table")
     forms[form]()
-    refuse_unknown(one)
+    refuse_unknown(one, as_json=form == "json")
 
 
-def refuse_unknown(one: Estimate) -> None:
+def refuse_unknown(one: Estimate, *, as_json: bool) -> None:
     if one.unknown:
         names = ", ".join(line.title for line in one.unknown)
-        raise CannotTell(
+        failure = CannotTell(
             f"the total of phase {one.phase} is only a lower bound: {names} {'has' if len(one.unknown) == 1 else 'have'} no price",
             why="\n".join(line.why for line in one.unknown),
             hint="put the prices into a book of your own (base: " + one.book + ") and name it with --book",
         )
+        refuse(failure, as_json=as_json)
 
 
 def _table(wish: Wish, one: Estimate, *, per_user: bool) -> None:
@@ -112,7 +119,19 @@ def _table(wish: Wish, one: Estimate, *, per_user: bool) -> None:
             print(f"of the total, {found.used} is used now and {found.headroom} is headroom")
         for note in found.notes:
             ui.say(f"note: {note}")
-    ui.hint(f"cmctl cost decide --users {one.users.registered:.0f}" if per_user else f"cmctl cost --phase {one.phase} --per-user")
+    ui.hint(
+        f"cmctl cost decide --users {one.users.registered:.0f}{_same(wish, per_user=False)}"
+        if per_user
+        else f"cmctl cost --phase {one.phase}{_same(wish)}"
+    )
+
+
+def _same(wish: Wish, *, per_user: bool = True) -> str:
+    """The options that ask about the same thing again; what goes without saying is left out."""
+    platform = "" if wish.platform == options.PLATFORM else f" --platform {wish.platform}"
+    env = "" if wish.env == "local" else f" --env {wish.env}"
+    book = "" if wish.book == "seed" else f" --book {wish.book}"
+    return f"{platform}{env}{book}{' --per-user' if per_user else ''}"
 
 
 def _json(wish: Wish, one: Estimate, *, counted: bool) -> None:
@@ -147,6 +166,6 @@ def phases(wish: Wish, *, as_json: bool) -> None:
         ui.table(
             report.PHASE_COLUMNS, report.phase_rows(found), title=f"{loaded.platform.title}, book {wish.book}", right=("users", "a month")
         )
-        ui.hint("cmctl cost --phase 2 --per-user")
+        ui.hint(f"cmctl cost --phase {found[-1].phase}{_same(wish)}")
     for one in found:
-        refuse_unknown(one)
+        refuse_unknown(one, as_json=as_json)

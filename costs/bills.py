@@ -6,11 +6,11 @@ import difflib
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from costs.price import Amount, Currency, Entry
+from costs.price import Amount, Currency, Entry, Positive
 from documents import Document, fit, read
 from errors import BadInput
 from phases.load import Loaded
@@ -73,7 +73,7 @@ class Extra(Entry):
     title: str
     group: Group = "infrastructure"
     phases: tuple[int, ...] = ()
-    count: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+    count: Positive = Decimal(1)
     each: Each | None = None
 
 

@@ -16,7 +16,7 @@ from costs.estimate import FAIL_DAYS, Estimate
 from costs.money import Money, shown, shown_unit
 from costs.per_user import PerUserReport
 from costs.price import Amount, Currency, Entry
-from documents import fit, read
+from documents import broken, fit, read
 from errors import BadInput
 
 Answer = Literal["pass", "fail", "unknown"]
@@ -42,6 +42,9 @@ class Budget(Entry):
     def asks_something(self) -> Budget:
         if self.model_fields_set <= {"form", "currency"}:
             raise ValueError("no limit is given")
+        empty = next((name for name in sorted(self.model_fields_set) if getattr(self, name) is None), None)
+        if empty is not None:
+            raise broken("no limit stands here; give one, or remove the line", empty)
         return self
 
 

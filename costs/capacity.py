@@ -83,7 +83,7 @@ def read(home: Path, platform: str, environment: str, phase: int) -> Capacity | 
         return None
     try:
         found = Capacity.model_validate(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, ValidationError) as error:
+    except (OSError, ValueError, ValidationError) as error:
         raise BadInput(
             f"{file}: is no capacity record", why=str(error), hint=f"cmctl loadtest --phase {phase} --env {environment} writes it anew"
         ) from error

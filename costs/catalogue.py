@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Literal
 
 from costs.books import Book
-from costs.estimate import FAIL_DAYS, WARN_DAYS
+from costs.estimate import AHEAD, FAIL_DAYS, WARN_DAYS
 from costs.exchange import convert
 from costs.money import Money, significant
 from costs.price import PIECES, Price, monthly
 
-State = Literal["fresh", "stale", "too old", "unknown"]
+State = Literal["fresh", "stale", "too old", "not yet", "unknown"]
 CHECK_COLUMNS = ("id", "vendor", "price", "as of", "days", "method", "confidence", "state", "where")
 DIFF_COLUMNS = ("id", "what", "before", "after", "times", "confidence", "source")
 
@@ -28,22 +28,24 @@ class Checked:
 
 
 def check(book: Book, today: dt.date) -> tuple[Checked, ...]:
-    """Every price with its age: stale after 90 days, too old after 180, unknown without an amount; the worst first."""
-    order: dict[State, int] = {"unknown": 0, "too old": 1, "stale": 2, "fresh": 3}
+    """Every price with its age: stale after 90 days, too old after 180, "not yet" with a date to come, unknown without an amount; the worst first."""
+    order: dict[State, int] = {"unknown": 0, "not yet": 1, "too old": 2, "stale": 3, "fresh": 4}
     found = [_checked(book, price, today) for price in book.prices.values()]
     return tuple(sorted(found, key=lambda one: (order[one.state], -one.days, one.price.id)))
 
 
 def _checked(book: Book, price: Price, today: dt.date) -> Checked:
     days = (today - price.as_of).days
+    if price.known and days < AHEAD:
+        return Checked(price, days, "not yet", book.where.get(price.id, ""))
     state: State = "unknown" if not price.known else "too old" if days > FAIL_DAYS else "stale" if days > WARN_DAYS else "fresh"
     return Checked(price, days, state, book.where.get(price.id, ""))
 
 
 def exit_code(found: tuple[Checked, ...]) -> int:
-    """3 when a price is older than 180 days, 6 when one has no amount, else 0."""
+    """3 when a price is older than 180 days or dated ahead, 6 when one has no amount, else 0."""
     states = Counter(one.state for one in found)
-    return 3 if states["too old"] else 6 if states["unknown"] else 0
+    return 3 if states["too old"] or states["not yet"] else 6 if states["unknown"] else 0
 
 
 def check_rows(found: tuple[Checked, ...]) -> list[tuple[str, ...]]:
@@ -54,12 +56,14 @@ def check_rows(found: tuple[Checked, ...]) -> list[tuple[str, ...]]:
 
 
 def spoken(price: Price) -> str:
-    """`0.54 USD/hour`, `0.20 USD/100,000 commands`, `unknown`."""
+    """`0.54 USD/hour`, `0.20 USD/100,000 commands`, `0.015 USD/GB-month, 10 free`, `10.99 USD/month, then 14.99`, `unknown`."""
     if not price.known:
         return "unknown"
     amount = f"{price.price:f}" if price.price is not None else " / ".join(f"{tier.price:f}" for tier in price.tiers)
     per = "" if price.per == 1 else f"{price.per.normalize():,f} "
-    return f"{amount} %" if price.unit == "percent" else f"{amount} {price.currency}/{per}{price.unit}"
+    free = f", {price.included.normalize():,f} free" if price.included else ""
+    later = f", then {price.renewal:f}" if price.renewal not in {None, price.price} else ""
+    return (f"{amount} %" if price.unit == "percent" else f"{amount} {price.currency}/{per}{price.unit}") + free + later
 
 
 @dataclass(frozen=True)
@@ -76,14 +80,25 @@ def diff(before: Book, after: Book) -> tuple[Differs, ...]:
     """What differs from one book to the other, in the second one's order, then what only the first has."""
     ids = dict.fromkeys([*after.prices, *before.prices])
     found = [Differs(key, before.prices.get(key), after.prices.get(key), _times(before, after, key)) for key in ids]
-    return tuple(one for one in found if one.times != 1)
+    return tuple(one for one in found if not _same(one))
+
+
+def _same(one: Differs) -> bool:
+    """Whether the two cost the same, also beyond the first unit and after the first term; two that nobody knows do not differ."""
+    if one.before is None or one.after is None:
+        return False
+    if not one.before.known and not one.after.known:
+        return True
+    before, after = ((price.tiers, price.included, price.renewal) for price in (one.before, one.after))
+    return one.times == 1 and before == after
 
 
 def _times(before: Book, after: Book, key: str) -> Decimal | None:
     if key not in before.prices or key not in after.prices:
         return None
     first, second = before.prices[key], after.prices[key]
-    costs = [_unit(first, before), _unit(second, before)]
+    most = max((tier.up_to for price in (first, second) for tier in price.tiers if tier.up_to), default=Decimal(0)) * 2
+    costs = [_unit(first, before, most), _unit(second, before, most)]
     if costs[0] is None or costs[1] is None:
         return None
     if costs[0] == 0:
@@ -91,15 +106,15 @@ def _times(before: Book, after: Book, key: str) -> Decimal | None:
     return costs[1] / costs[0]
 
 
-def _unit(price: Price, book: Book) -> Decimal | None:
-    """The monthly cost of one piece, or the cost of one unit, in the book's currency."""
+def _unit(price: Price, book: Book, most: Decimal) -> Decimal | None:
+    """The monthly cost of one piece, or the cost of one unit, on an average of `most` where there are tiers, in the book's currency."""
     if not price.known:
         return None
-    quantity = Decimal(1) if price.unit in PIECES else price.included + price.per
+    quantity = Decimal(1) if price.unit in PIECES else most or price.included + price.per
     cost = monthly(price, quantity)
     if cost is None:
         return None
-    each = cost if price.unit in PIECES else cost / price.per
+    each = cost if price.unit in PIECES else cost / (most or price.per)
     return convert(Money(each, price.currency), book.currency, book.rates).money.amount
 
 

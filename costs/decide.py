@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from math import ceil, log
+from math import ceil, exp, log, log1p
+from typing import TYPE_CHECKING
 
 from costs.books import Book
 from costs.curves import Curve, Option, Segment, added, envelope, flat, of_price, scaled
@@ -16,6 +17,9 @@ from costs.lines import Line
 from costs.money import Money
 from errors import BadInput
 from phases.load import Loaded
+
+if TYPE_CHECKING:
+    from environments.model import Environment
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,14 @@ def decide(options: Sequence[Option], currency: str, bounds: Sequence[str] = ())
     return Decision(currency, tuple(options), segments, tuple(switches), tuple(bounds))
 
 
-def of_phases(loaded: Loaded, book: Book, *, capacities: Mapping[int, int] | None = None) -> Decision:
-    """The decision among a platform's phases. `capacities` are measured registered users by phase; else the phases' targets stand."""
-    estimates = [estimate(loaded, number, book) for number in sorted(loaded.phases)]
+def of_phases(
+    loaded: Loaded, book: Book, *, capacities: Mapping[int, int] | None = None, environment: Environment | None = None
+) -> Decision:
+    """The decision among a platform's phases, with the machines of a cloud `environment`.
+
+    `capacities` are measured registered users by phase; else the phases' targets stand.
+    """
+    estimates = [estimate(loaded, number, book, environment=environment) for number in sorted(loaded.phases)]
     measured = capacities or {}
     options = [option(one, measured.get(one.phase, int(one.users.registered))) for one in estimates]
     return decide(options, book.currency, [f"phase {one.phase}" for one in estimates if one.unknown])
@@ -175,7 +184,7 @@ def marginal(decision: Decision, users: int, growth: Decimal = Decimal(0)) -> Ma
 def _months(users: int, at: int, growth: Decimal) -> Decimal | None:
     if growth <= 0:
         return None
-    return Decimal(f"{log(at / users) / log(1 + float(growth)):.1f}")
+    return Decimal(f"{log(at / users) / log1p(float(growth)):.1f}")
 
 
 @dataclass(frozen=True)
@@ -199,5 +208,5 @@ def hysteresis(switch: Switch, migration: Money, growth: Decimal = Decimal(0)) -
     payback = (migration + migration).amount / saving.amount
     if growth <= 0:
         return Hysteresis(switch.at, saving, payback, switch.at - 1)
-    down = int((switch.at - 1) / float(1 + growth) ** float(payback))
+    down = int((switch.at - 1) * exp(-log1p(float(growth)) * float(payback)))
     return Hysteresis(switch.at, saving, payback, down or None)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from environments.model import Environment
 
 WARN_DAYS, FAIL_DAYS = 90, 180
+# Days that a price's date may lie ahead: it is tomorrow already where the book was written.
+AHEAD = -1
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ class Estimate:
         return dict(sorted(found.items()))
 
     def stale(self, today: dt.date, days: int = WARN_DAYS) -> tuple[Line, ...]:
-        """Lines whose price was read more than `days` ago."""
-        return tuple(line for line in self.lines if line.price is not None and (today - line.price.as_of).days > days)
+        """Lines whose price was read more than `days` ago, or on a day to come: a mistyped year must not keep it fresh."""
+        return tuple(line for line in self.lines if line.price is not None and not AHEAD <= (today - line.price.as_of).days <= days)
 
     def stale_share(self, today: dt.date, days: int = WARN_DAYS) -> Decimal:
         """The share of the typical infrastructure spend that rests on prices older than `days`."""

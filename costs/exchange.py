@@ -37,12 +37,11 @@ def convert(money: Money, currency: str, rates: tuple[Rate, ...] = ()) -> Conver
 
 
 def _own(base: str, quote: str, rates: tuple[Rate, ...]) -> tuple[Decimal, dt.date, str] | None:
-    for one in rates:
-        if (one.base, one.quote) == (base, quote):
-            return one.rate, one.as_of, one.source
-        if (one.base, one.quote) == (quote, base):
-            return 1 / one.rate, one.as_of, one.source
-    return None
+    pairs = [one for one in rates if {one.base, one.quote} == {base, quote}]
+    if not pairs:
+        return None
+    newest = max(pairs, key=lambda one: one.as_of)
+    return newest.rate if newest.base == base else 1 / newest.rate, newest.as_of, newest.source
 
 
 @cache

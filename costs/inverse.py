@@ -8,8 +8,8 @@ from math import ceil
 
 from costs.curves import Curve, of_price, value
 from costs.money import Money
-from costs.price import Price
-from errors import BadInput
+from costs.price import PIECES, Price
+from errors import BadInput, CannotTell
 
 
 def users_for(total: Money, per_user: Money) -> int:
@@ -47,9 +47,20 @@ def price_for(revenue: Money, users: int, conversion: Decimal) -> Money:
 
 
 def crossover(usage: Price, plan: Price, most: int = 10**15) -> int | None:
-    """The first quantity at which `plan` costs no more than `usage`; None when `usage` stays cheaper. Both in one currency."""
+    """The first quantity at which `plan` costs no more than `usage`; None when `usage` stays cheaper.
+
+    Raises BadInput for two currencies or two units, CannotTell where one has no price.
+    """
+    missing = [one.id for one in (usage, plan) if not one.known]
+    if missing:
+        raise CannotTell(f"no price is known for {' and '.join(missing)}", hint="put it into a book of your own and name it with --book")
     if usage.currency != plan.currency:
         raise BadInput(f"{usage.id} is priced in {usage.currency}, {plan.id} in {plan.currency}", hint="compare prices of one currency")
+    units = {one.unit for one in (usage, plan)} - PIECES
+    if len(units) > 1:
+        raise BadInput(
+            f"{usage.id} is paid by {usage.unit}, {plan.id} by {plan.unit}", hint="compare prices of one unit, or with one by the month"
+        )
     first, second = _whole(usage), _whole(plan)
     low, high = 0, most
     if value(second, high) > value(first, high):
@@ -66,6 +77,6 @@ def crossover(usage: Price, plan: Price, most: int = 10**15) -> int | None:
 def _whole(price: Price) -> Curve:
     """A plan with one price costs the same at every quantity."""
     curve = of_price(price)
-    if price.unit in {"month", "year", "hour"}:
+    if price.unit in PIECES:
         return (type(curve[0])(Fraction(0), curve[0].slope, Fraction(0)),)
     return curve

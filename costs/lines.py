@@ -172,10 +172,11 @@ def _known() -> frozenset[str]:
 def _formula(price: Price, quantity: Count, currency: str, each: Each | None) -> str:
     amount = f"{price.price:f}" if price.price is not None else "tiered prices,"
     if price.unit == "percent":
-        return f"{amount} % of {quantity.typical:,.0f} {currency}"
+        return f"{amount} % of {Money(quantity.typical.quantize(Decimal(1)), currency)}"
     if each is None:
         count = f"{quantity.typical.normalize():f} × " if quantity.typical != 1 else ""
-        return f"{count}{amount} {currency}{_time(price)}"
+        per = f" / {price.per.normalize():,f}" if price.per != 1 else ""
+        return f"{count}{amount} {currency}{per}{_time(price)}"
     return f"{quantity.typical:,.0f} {price.unit} at {amount} {currency}" + (f" per {price.per.normalize():,f}" if price.per != 1 else "")
 
 

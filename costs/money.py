@@ -67,12 +67,12 @@ def shown_unit(money: Money) -> str:
 
 
 def significant(amount: Decimal, digits: int = SIGNIFICANT) -> str:
-    """`amount` to at least `digits` significant digits: 0.01 → 0.0100, 15.5 → 15.50; from 1,000 up, to the cent."""
+    """`amount` to at least `digits` significant digits: 0.01 → 0.0100, 15.5 → 15.50; from 100 up, to the cent."""
     if not amount:
         return "0"
     if abs(amount) >= 1000:
         return cents(amount)
-    rounded = amount.quantize(Decimal((0, (1,), amount.adjusted() - digits + 1)), ROUND_HALF_EVEN)
+    rounded = amount.quantize(Decimal((0, (1,), min(amount.adjusted() - digits + 1, -2))), ROUND_HALF_EVEN)
     places = max(2 if abs(rounded) >= 1 else SIGNIFICANT, -_exponent(rounded.normalize()))
     return f"{rounded:,.{places}f}"
 

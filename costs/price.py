@@ -8,12 +8,21 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from documents import broken
+
 HOURS = Decimal(730)
 MONTHS = Decimal(12)
 PIECES = {"hour", "month", "year"}
 
-Amount = Annotated[Decimal, Field(ge=0)]
-Positive = Annotated[Decimal, Field(gt=0)]
+# Above every bill there is; a longer number (1e999999) would end the process or fill pages with zeros.
+LARGEST = Decimal("1e18")
+# What people write for the units that are understood: as a label, `hours` would be priced 730 times too low.
+MEANT = {"hr": "hour", "hrs": "hour", "mo": "month", "yr": "year", "annum": "year", "%": "percent"} | {
+    form: unit for unit in ("hour", "month", "year", "percent") for form in (unit, f"{unit}s", f"{unit}ly")
+}
+
+Amount = Annotated[Decimal, Field(ge=0, le=LARGEST)]
+Positive = Annotated[Decimal, Field(gt=0, le=LARGEST)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Confidence = Literal["A", "B", "C", "?"]
 Method = Literal["api", "doc", "quote", "secondary", "seed", "judgement", "own"]
@@ -89,6 +98,15 @@ class Price(Entry):
             raise ValueError("tiers must rise, and only the last has no up_to")
         return self
 
+    @model_validator(mode="after")
+    def means_its_unit(self) -> Price:
+        meant = MEANT.get(self.unit.lower(), self.unit)
+        if meant != self.unit:
+            raise broken(f"{self.unit!r} is no unit; write {meant}", "unit")
+        if self.cap is not None and self.cap < self.minimum:
+            raise broken(f"the cap of {self.cap:f} is below the minimum of {self.minimum:f}", "cap")
+        return self
+
     @property
     def known(self) -> bool:
         return self.price is not None or bool(self.tiers)
@@ -121,11 +139,11 @@ def monthly(price: Price, quantity: Decimal) -> Decimal | None:
 def _simple(price: Price, quantity: Decimal, paid_for: Decimal) -> Decimal:
     unit = price.price or Decimal(0)
     if price.unit == "hour":
-        return quantity * unit * min(price.hours_basis, price.cap_hours or price.hours_basis)
+        return quantity * unit * min(price.hours_basis, price.cap_hours or price.hours_basis) / price.per
     if price.unit == "year":
-        return quantity * unit / MONTHS
+        return quantity * unit / MONTHS / price.per
     if price.unit == "percent":
-        return quantity * unit / 100
+        return quantity * unit / 100 / price.per
     return paid_for * unit / price.per
 
 

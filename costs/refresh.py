@@ -89,13 +89,13 @@ def _azure(answer: Any, price: Price) -> tuple[Decimal, str] | None:
 
 
 def _aws(answer: Any, price: Price) -> tuple[Decimal, str] | None:
-    """The on-demand price of the product whose usage type is the book's sku."""
+    """The on-demand price of the product whose usage type is the book's sku; the list is for one unit, the book may be for many."""
     for code, product in answer["products"].items():
         if product["attributes"].get("usagetype") != price.sku:
             continue
         for offer in answer["terms"]["OnDemand"].get(code, {}).values():
             for dimension in offer["priceDimensions"].values():
-                return Decimal(str(dimension["pricePerUnit"]["USD"])), "USD"
+                return Decimal(str(dimension["pricePerUnit"]["USD"])) * price.per, "USD"
     return None
 
 
@@ -179,7 +179,10 @@ def as_book(found: tuple[Proposal, ...], book: Book, name: str) -> str:
 
 
 def _entry(price: Price, new: Proposal) -> dict[str, Any]:
-    kept = price.model_dump(mode="json", exclude_defaults=True)
+    """The old entry with the new price. A cap in money was the old price's: hours that are billed at most do its work, else it goes along."""
+    kept = price.model_dump(mode="json", exclude_defaults=True, exclude={"tiers", "cap"})
+    if price.cap is not None and price.cap_hours is None and price.price and price.currency == new.currency:
+        kept["cap"] = str((price.cap * new.after / price.price).quantize(Decimal("0.01")))
     return {
         **kept,
         "price": str(new.after),

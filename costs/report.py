@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from costs.estimate import FAIL_DAYS, WARN_DAYS, Estimate
 from costs.lines import Line, Span
 from costs.money import Money, shown, shown_unit, significant
+from costs.price import monthly
 
 if TYPE_CHECKING:
     from costs.change import Change
@@ -68,10 +69,22 @@ def summary(estimate: Estimate, today: dt.date) -> list[tuple[str, str]]:
         found.append(("no price", ", ".join(line.title for line in estimate.unknown)))
     if estimate.left_out:
         found.append(("not in this book", ", ".join(one.title for one in estimate.left_out)))
+    renewed = [text for text in map(_renewal, estimate.lines) if text]
+    found += [("then", "; ".join(renewed))] if renewed else []
     found.append(("prices", _trust(estimate, today)))
     rates = {(line.rate.rate, line.rate.as_of, line.rate.source) for line in estimate.lines if line.rate}
     found += [("rate", f"{rate:.6g}, {source}, {as_of}" + _age(as_of, today)) for rate, as_of, source in sorted(rates)]
     return found
+
+
+def _renewal(line: Line) -> str:
+    """What a line costs after its first term, where that is another price."""
+    price = line.price
+    if price is None or line.amount is None or price.renewal in {None, price.price}:
+        return ""
+    renewed = monthly(price.model_copy(update={"price": price.renewal}), line.quantity.typical) or Decimal(0)
+    rate = line.rate.rate if line.rate else Decimal(1)
+    return f"{line.title} {shown(Money(renewed * rate, line.amount.typical.currency))} after {price.term}"
 
 
 def _trust(estimate: Estimate, today: dt.date) -> str:
@@ -133,9 +146,9 @@ def change_line(change: Change) -> str:
 
 
 def markdown_table(columns: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A pipe table; bars and pipes in cells are escaped."""
+    """A pipe table; pipes in cells are escaped, lines of a cell joined."""
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    return "\n".join([*lines, *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in body)])
+    return "\n".join([*lines, *("| " + " | ".join(" ".join(cell.split("\n")).replace("|", "\\|") for cell in row) + " |" for row in body)])
 
 
 def markdown(change: Change, today: dt.date, verdict: str = "") -> str:

@@ -56,8 +56,12 @@ def _declared(phase: Phase) -> Mapping[str, int]:
 
 
 def _listed(phase: Phase, environment: Environment) -> Mapping[str, int]:
-    """Machines of the environment by role; one that plays several roles is bought once, as the phase's first of them."""
-    counts = dict.fromkeys(phase.hosts, 0)
+    """Machines of the environment by role; one that plays several roles is bought once, as the phase's first of them.
+
+    A role that no listed host plays is bought as the phase declares it: a cluster's nodes stand in no environment's file.
+    """
+    played = {role for host in environment.hosts.values() for role in host.roles}
+    counts = {role: 0 if role in played else size.count for role, size in phase.hosts.items()}
     for host in environment.hosts.values():
         role = next((role for role in phase.hosts if role in host.roles), None)
         if role is not None:

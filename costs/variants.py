@@ -9,6 +9,7 @@ from costs.books import Book
 from costs.curves import Option
 from costs.decide import Decision, decide, option
 from costs.estimate import estimate
+from errors import CannotTell
 from phases.load import Loaded
 from phases.model import Database, Phase
 
@@ -34,18 +35,26 @@ def decide_among(loaded: Loaded, book: Book, *, capacities: Mapping[int, int] | 
     tiers = _tiers(loaded, capacities or {})
     options: list[Option] = []
     skipped: list[str] = []
+    missing: dict[str, None] = {}
     for phase in loaded.phases.values():
         users = (capacities or {}).get(phase.number, phase.target.users)
         for name, changed, capacity in _of(phase, users, tiers):
             one = estimate(replace(loaded, phases={**loaded.phases, phase.number: changed}), phase.number, book, users=capacity)
             if one.unknown:
                 skipped.append(name)
+                missing.update(dict.fromkeys(line.title for line in one.unknown))
             else:
                 options.append(option(one, capacity, name))
     assumed = (
         "users grow in proportion to the machines that run the application",
         *(f"{tier} holds {users:,} users, as in the largest phase with it" for tier, (_, users) in tiers.items()),
     )
+    if skipped and not options:
+        raise CannotTell(
+            f"no variant can be priced with book {book.name}",
+            why=f"no price for {', '.join(missing)}",
+            hint=f"put the prices into a book of your own (base: {book.name}) and name it with --book",
+        )
     return Variants(decide(options, book.currency), assumed, tuple(skipped))
 
 

@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import cast
 
 from costs.audit.model import Facts, Finding, Goal, Table, Where
-from costs.audit.sums import between, money, of_user
+from costs.audit.sums import between, money, of_user, unit
 from costs.audit.text import Text
 from costs.audit.words import NUMBER, amounts, number
 from costs.books import Book
 from costs.exchange import convert
-from costs.money import Money, significant
+from costs.money import Money
 
 HUNDRED = Decimal(100)
 SHARE = re.compile(rf"({NUMBER})\s?GB[^()]{{0,20}}\((\d{{1,3}})%", re.IGNORECASE)
@@ -48,28 +48,30 @@ def of(facts: Facts, kind: str) -> list[Goal]:
     return [goal for goal in facts.goals if goal.kind == kind]
 
 
-def _true(facts: Facts) -> list[tuple[Table, Decimal]]:
-    """Tables for users with the true cost of one, at the range's top."""
-    return [(table, costs[1]) for table in facts.tables if (costs := of_user(table)) is not None and costs[1] > 0]
+def _true(facts: Facts, currency: str) -> list[tuple[Table, Decimal]]:
+    """Tables in `currency` for users with the true cost of one, at the range's top."""
+    return [
+        (table, costs[1]) for table in facts.tables if table.currency == currency and (costs := of_user(table)) is not None and costs[1] > 0
+    ]
 
 
 def _limits(facts: Facts) -> list[Finding]:
     """A goal "below X for each user": missed, or so far above the truth that it forbids nothing."""
     done = []
     for goal in of(facts, "per user below"):
-        true = _true(facts)
+        true, own = _true(facts, goal.currency), goal.currency
         if not true:
             continue
         table, dearest = max(true, key=lambda pair: pair[1])
         if dearest >= goal.high:
-            text = f"{table.title} costs ${significant(dearest)} for each user, the goal is below {money(goal.high)}"
+            text = f"{table.title} costs {unit(dearest, own)} for each user, the goal is below {money(goal.high, own)}"
         elif goal.high >= dearest * HUNDRED:
             most = max(one.users[0] for one, _ in true)
-            stated = [one for one in facts.tables if one.per_user and one.per_user.low >= goal.high]
-            figures = " and ".join(money(one.per_user.low) for one in stated if one.per_user)
+            stated = [one for one in facts.tables if one.per_user and one.currency == own and one.per_user.low >= goal.high]
+            figures = " and ".join(money(one.per_user.low, own) for one in stated if one.per_user)
             wrong = f"; read for 1,000 users, {figures} do not meet it" if stated else ""
-            allowed = money(goal.high * most)
-            text = f"the dearest table costs ${significant(dearest)} for each user, {goal.high / dearest:,.0f} times less: the goal allows {allowed} a month at {most:,.0f} users{wrong}"
+            allowed = money(goal.high * most, own)
+            text = f"the dearest table costs {unit(dearest, own)} for each user, {goal.high / dearest:,.0f} times less: the goal allows {allowed} a month at {most:,.0f} users{wrong}"
         else:
             continue
         done.append(Finding("limit", goal.where, text))
@@ -90,7 +92,7 @@ def _revenue(facts: Facts) -> list[Finding]:
         if not payers:
             continue
         each = goal.low / payers
-        text = f"{money(goal.low)} / ({users:,.0f} users × {share.normalize():f} %) = {money(each)} for each payer"
+        text = f"{money(goal.low, goal.currency)} / ({users:,.0f} users × {share.normalize():f} %) = {money(each, goal.currency)} for each payer"
         price = next(iter(of(facts, "plan price")), None)
         if price is None:
             done.append(Finding("implies", goal.where, text))
@@ -98,7 +100,7 @@ def _revenue(facts: Facts) -> list[Finding]:
         paid = convert(Money(price.low, price.currency), goal.currency).money.amount
         if paid * payers < goal.low:
             needed = convert(Money(each, goal.currency), price.currency).money
-            text += f"; the plan of {Money(price.low, price.currency)} ({price.where}) is {money(paid)}, which makes at most {money(paid * payers)}; it would have to be {needed}"
+            text += f"; the plan of {Money(price.low, price.currency)} ({price.where}) is {money(paid, goal.currency)}, which makes at most {money(paid * payers, goal.currency)}; it would have to be {needed}"
             done.append(Finding("revenue", goal.where, text))
     return done
 
@@ -109,13 +111,13 @@ def _margins(facts: Facts) -> list[Finding]:
     for goal in of(facts, "margin"):
         revenue = next((one for one in of(facts, "revenue") if one.thing == goal.thing), None)
         cost = next((one for one in of(facts, "cost") if one.thing == goal.thing), None)
-        if revenue is None or cost is None or not revenue.low:
+        if revenue is None or cost is None or not revenue.low or revenue.currency != cost.currency:
             continue
         worst, best = ((1 - amount / revenue.low) * HUNDRED for amount in (cost.high, cost.low))
         if round(worst, 1) <= goal.low <= round(best, 1) and round(worst, 1) == round(best, 1):
             continue
-        said = f"1 - {between(cost.low, cost.high)} / {money(revenue.low)} = {worst:.1f}-{best:.1f} %, stated {goal.low.normalize():f} %"
-        only = f"; it holds only at {money(cost.high)}" if round(worst, 1) == goal.low else ""
+        said = f"1 - {between(cost.low, cost.high, cost.currency)} / {money(revenue.low, cost.currency)} = {worst:.1f}-{best:.1f} %, stated {goal.low.normalize():f} %"
+        only = f"; it holds only at {money(cost.high, cost.currency)}" if round(worst, 1) == goal.low else ""
         done.append(Finding("margin", goal.where, f"{said}{only}; infrastructure is the only cost counted"))
     return done
 
@@ -171,7 +173,11 @@ def _unexplained(facts: Facts) -> list[Finding]:
             vague = re.match(r"^(?:other|misc|various|rest)\b", item.name, re.IGNORECASE)
             if vague and item.amount and table.total and table.total.low and item.amount.low >= table.total.low / 10:
                 share = item.amount.low / table.total.low * HUNDRED
-                done.append(Finding("unexplained", item.where, f"{item.name}: {money(item.amount.low)} is {share:.1f} % of the total"))
+                done.append(
+                    Finding(
+                        "unexplained", item.where, f"{item.name}: {money(item.amount.low, table.currency)} is {share:.1f} % of the total"
+                    )
+                )
     return done
 
 
@@ -205,7 +211,11 @@ def _fees(facts: Facts, book: Book | None) -> list[Finding]:
     """What taking the revenue costs, beside the whole infrastructure."""
     fee = [book.prices[name].price or Decimal(0) for name in ("payment-fee", "payment-tax") if book and name in book.prices]
     revenue = next((goal for goal in of(facts, "revenue") if goal.currency == "USD"), None)
-    table = max((one for one in facts.tables if one.total), key=lambda one: cast("Decimal", one.total and one.total.high), default=None)
+    table = max(
+        (one for one in facts.tables if one.total and one.currency == "USD"),
+        key=lambda one: cast("Decimal", one.total and one.total.high),
+        default=None,
+    )
     if not fee or revenue is None or table is None or table.total is None or not table.total.high:
         return []
     percent = sum(fee, Decimal(0))
@@ -216,7 +226,7 @@ def _fees(facts: Facts, book: Book | None) -> list[Finding]:
 
 def _of_a_sale(facts: Facts, percent: Decimal) -> str:
     """The fee on one sale of the plan, beside what one user costs."""
-    plan, true = next(iter(of(facts, "plan price")), None), _true(facts)
+    plan, true = next(iter(of(facts, "plan price")), None), _true(facts, "USD")
     if plan is None or not true:
         return ""
     fee = Money(plan.low * percent / HUNDRED, plan.currency)
@@ -265,7 +275,8 @@ def _pods(found: Sequence[Text]) -> list[Finding]:
     said: dict[str, Where] = {}
     for line in found:
         text = " ".join(line.cells) or line.text
-        for low, high, _ in PODS.findall(text):
+        ranges = PODS.findall(text)
+        for low, high, _ in ranges if len(ranges) == 1 else ():
             said.setdefault(f"{low}-{high}", line.where)
     tops = {key.partition("-")[2] for key in said}
     if len(tops) < 2 and len(said) < 2:

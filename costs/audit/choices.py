@@ -26,6 +26,7 @@ class Known:
     where: Where | None
     words: frozenset[str] = frozenset()
     counted: bool = False
+    currency: str = "USD"
 
     @property
     def place(self) -> str:
@@ -43,10 +44,10 @@ def known_prices(facts: Facts) -> list[Known]:
             sku = item.skus[0] if len(item.skus) == 1 else ""
             if item.amount.exact and item.count[0] == item.count[1] and (sku or counted):
                 each = item.amount.low / item.count[0]
-                found.append(Known(sku, each, each, item.where, item.words, counted))
+                found.append(Known(sku, each, each, item.where, item.words, counted, item.amount.currency))
     for shift in facts.shifts:
         for amount, skus in ((shift.before, shift.before_skus), (shift.after, shift.after_skus)):
-            found += [Known(skus[0], amount.low, amount.high, shift.where)] if len(skus) == 1 else []
+            found += [Known(skus[0], amount.low, amount.high, shift.where, currency=amount.currency)] if len(skus) == 1 else []
     return found
 
 
@@ -54,8 +55,8 @@ def two_prices(known: Sequence[Known]) -> list[Finding]:
     """One thing with a size or plan at two prices, said once for each pair of prices."""
     done: dict[tuple[str, Decimal, Decimal], Finding] = {}
     for one, other in combinations([entry for entry in known if entry.sku and entry.where], 2):
-        if one.sku == other.sku and other.where and not agree(one.low, other.low, near=True):
-            text = f"{one.sku} costs {money(other.low)} here and {money(one.low)} in {one.where}"
+        if (one.sku, one.currency) == (other.sku, other.currency) and other.where and not agree(one.low, other.low, near=True):
+            text = f"{one.sku} costs {money(other.low, one.currency)} here and {money(one.low, one.currency)} in {one.where}"
             done.setdefault((one.sku, one.low, other.low), Finding("sku price", other.where, text))
     return list(done.values())
 
@@ -68,8 +69,8 @@ def two_sizes(known: Sequence[Known]) -> list[Finding]:
             machines.setdefault((entry.sku, entry.low), entry)
     done = []
     for one, other in combinations(machines.values(), 2):
-        if one.sku != other.sku and one.low == other.low and one.low and other.where:
-            done.append(Finding("size", other.where, f"{other.sku} costs {money(other.low)}, as {one.sku} in {one.where}"))
+        if one.sku != other.sku and (one.low, one.currency) == (other.low, other.currency) and one.low and other.where:
+            done.append(Finding("size", other.where, f"{other.sku} costs {money(other.low, one.currency)}, as {one.sku} in {one.where}"))
     return done
 
 

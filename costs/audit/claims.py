@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from costs.audit.grids import spread
 from costs.audit.model import Amount, Choice, Facts, Goal, Quota, Shift, Total
 from costs.audit.sayings import moments, numbers, roles, savings
 from costs.audit.tables import plans, tables
@@ -23,7 +24,7 @@ CHEAPER = re.compile(r"(\d{1,4})\s?x cheaper than (?:\w+ )?(\w+)", re.IGNORECASE
 def facts(text: str, name: str) -> Facts:
     """Everything an audit can use from one document. Never fails, whatever the text."""
     found = list(lines(text, name))
-    read = Facts(tables=[*tables(found), *plans(found)], tallies=tallies(found), usages=usages(found), goals=numbers(found),
+    read = Facts(tables=[*tables(spread(found)), *plans(found)], tallies=tallies(found), usages=usages(found), goals=numbers(found),
                  roles=roles(found), moments=moments(found), savings=savings(found))  # fmt: skip
     ranges = {table.total_where for table in read.tables}
     for index, line in enumerate(found):

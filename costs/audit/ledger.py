@@ -10,11 +10,13 @@ from pydantic import Field, model_validator
 
 from costs.audit.model import Amount, Facts, Finding, Item, Table, Total, Where
 from costs.audit.words import words
-from costs.price import Currency, Entry
+from costs.price import LARGEST, Currency, Entry, Positive
+from costs.price import Amount as Money
 from documents import Document, fit, parse
 
-Money = Annotated[Decimal, Field(ge=0)]
 Range = tuple[Money, Money]
+# A line below zero is a credit.
+Credited = Annotated[Decimal, Field(ge=-LARGEST, le=LARGEST)]
 
 
 class Use(Entry):
@@ -23,7 +25,7 @@ class Use(Entry):
     quantity: Money
     unit: str
     price: Money | None = None
-    per: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+    per: Positive = Decimal(1)
     quota: Money | None = None
 
     @model_validator(mode="after")
@@ -38,8 +40,8 @@ class LineOf(Entry):
 
     name: str
     sku: str = ""
-    amount: Money | Range | None
-    count: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+    amount: Credited | tuple[Credited, Credited] | None
+    count: Positive = Decimal(1)
     use: Use | None = None
 
 
@@ -48,7 +50,7 @@ class TableOf(Entry):
 
     thing: str
     title: str = ""
-    users: Annotated[Decimal, Field(gt=0)] | None = None
+    users: Positive | None = None
     lines: tuple[LineOf, ...]
     total: Money | Range | None = None
     near: bool = False

@@ -38,6 +38,7 @@ KINDS: dict[Kind, str] = {
     "implies": "what a line means for one user or one request",
     "no line": "nothing is planned for this",
 }
+UNTOLD = "cannot tell"
 NOTES: frozenset[Kind] = frozenset({"implies", "no line"})
 
 
@@ -98,6 +99,7 @@ class Table:
     """Lines that belong to one total. `thing` is what it is about (`phase 2`): tables and totals of one thing must agree.
 
     `whole` is false for a list of steps that names only what changes. `users` are the users it is for, largest first.
+    `unclear` are lines with several amounts, of which none is surely the line's; `converted` names the rates where lines are in other currencies than the total.
     """
 
     thing: str
@@ -110,6 +112,14 @@ class Table:
     per_user: Amount | None = None
     per_user_where: Where | None = None
     whole: bool = True
+    unclear: tuple[Where, ...] = ()
+    converted: str = ""
+
+    @property
+    def currency(self) -> str:
+        """That of its total, else of its first line with an amount."""
+        amounts = (self.total, *(item.amount for item in self.items), self.per_user)
+        return next((amount.currency for amount in amounts if amount is not None), "USD")
 
 
 @dataclass(frozen=True)
@@ -297,5 +307,5 @@ class Audit:
 
     @property
     def exit_code(self) -> int:
-        """3 when a contradiction was found, else 0."""
-        return 3 if self.contradictions else 0
+        """3 when a contradiction was found, 6 when a table cannot be told, else 0."""
+        return 3 if self.contradictions else 6 if any(row.verdict.startswith(UNTOLD) for row in self.rows) else 0

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 from costs.audit import aims, choices, ledger, listed, steps, sums, use
 from costs.audit.claims import facts as facts_of_text
 from costs.audit.claims import phase_headings
+from costs.audit.grids import multiplied
 from costs.audit.model import Audit, Facts, Finding, Item, Row, Table
 from costs.audit.tallies import products
 from costs.audit.text import lines
 from costs.books import Book
 from errors import BadInput
+
+# Unit prices in prose and the books' lists are compared with tables in this currency.
+LISTED = "USD"
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Source:
 def read(path: Path) -> Source:
     """A document from a file. Raises BadInput when it cannot be read as text."""
     try:
-        return Source(str(path), path.read_text(encoding="utf-8"))
+        return Source(str(path), path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read as text", why=str(error), hint="name a Markdown, plain text or YAML file") from error
 
@@ -45,6 +51,7 @@ def audit(sources: Sequence[Source], book: Book | None = None) -> Audit:
     facts.tables[:0] = present
     _alternatives(facts)
     known = choices.known_prices(facts)
+    dollars = replace(facts, tables=[table for table in facts.tables if table.currency == LISTED])
     book_prices = choices.of_book(book)
     found = [
         *facts.findings,
@@ -53,13 +60,13 @@ def audit(sources: Sequence[Source], book: Book | None = None) -> Audit:
         *choices.two_prices(known),
         *choices.two_sizes(known),
         *choices.two_choices(facts),
-        *choices.ranges(facts.tables, known, book_prices),
-        *choices.against_list(facts, book),
-        *use.findings(facts, book),
+        *choices.ranges(dollars.tables, [one for one in known if one.currency == LISTED], book_prices),
+        *choices.against_list(dollars, book),
+        *use.findings(dollars, book),
         *use.tallies(facts),
         *aims.findings(facts, book),
         *steps.findings(facts),
-        *listed.findings(facts, book),
+        *listed.findings(dollars, book),
     ]
     order = {source.name: index for index, source in enumerate(sources)}
     ordered = sorted(dict.fromkeys(found), key=lambda one: (order.get(one.where.file, 0), one.where.line))
@@ -69,11 +76,26 @@ def audit(sources: Sequence[Source], book: Book | None = None) -> Audit:
 def _facts(source: Source) -> Facts:
     if source.name.endswith((".yaml", ".yml")):
         return ledger.facts(source.text, Path(source.name))
-    found = list(lines(source.text, source.name))
-    facts = facts_of_text(source.text, source.name)
-    facts.goals += phase_headings(source.text, source.name)
-    facts.findings += [*products(found), *aims.of_lines(found)]
+    text = source.text if not source.name.endswith(".csv") else _piped(source.text)
+    found = list(lines(text, source.name))
+    facts = facts_of_text(text, source.name)
+    facts.goals += phase_headings(text, source.name)
+    facts.findings += [*products(found), *multiplied(found), *aims.of_lines(found)]
     return facts
+
+
+def _piped(text: str) -> str:
+    """A CSV file as the rows of a Markdown table, each in the line that it ends in."""
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    done: list[str] = []
+    try:
+        for row in reader:
+            done += [""] * (reader.line_num - 1 - len(done))
+            done.append("| " + " | ".join(" ".join(cell.split()).replace("|", "/") for cell in row) + " |" if row else "")
+    except csv.Error:
+        return text
+    return "\n".join(done)
 
 
 def _rows(facts: Facts, findings: Sequence[Finding]) -> tuple[Row, ...]:

@@ -22,7 +22,7 @@ def _twice(table: Table, roles: Iterable[Role]) -> list[Finding]:
         for role in roles:
             other = _other(item, priced, role) if item.words <= role.name else None
             if other is not None and item.amount and other.amount:
-                text = f'{item.name}, {money(item.amount.high)}: by "{role.text}" ({role.where}) it is {other.name}, which line {other.where.line} pays for with {money(other.amount.high)}'
+                text = f'{item.name}, {money(item.amount.high, table.currency)}: by "{role.text}" ({role.where}) it is {other.name}, which line {other.where.line} pays for with {money(other.amount.high, table.currency)}'
                 done.append(Finding("twice", item.where, text))
                 break
     return done

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import combinations
 
-from costs.audit.model import Amount, Facts, Finding, Item, Row, Table, Total
-from costs.money import Money, significant
+from costs.audit.model import UNTOLD, Amount, Facts, Finding, Item, Row, Table, Total
+from costs.money import SYMBOLS, Money, shown_unit, significant
 from costs.money import cents as rounded
 
 NEAR = Decimal("0.03")
 CENT = Decimal("0.005")
 MOST_ITEMS = 14
+# Kinds that a table's own figures give: a line that several tables share is no place to look for them.
+OWN = {"sum", "per user"}
 DATABASES = ("sql", "mongo", "database", "db", "atlas")
 
 
@@ -43,8 +45,17 @@ def money(amount: Decimal, currency: str = "USD") -> str:
     return str(Money(amount, currency))
 
 
+def unit(amount: Decimal, currency: str = "USD") -> str:
+    return shown_unit(Money(amount, currency))
+
+
 def between(low: Decimal, high: Decimal, currency: str = "USD") -> str:
-    return money(low, currency) if low == high else f"{money(low, currency)}-{rounded(high)}"
+    return money(low, currency) if low == high else f"{money(low, currency)}-{bare(high, currency)}"
+
+
+def bare(amount: Decimal, currency: str) -> str:
+    """The amount without its currency, grouped as that is."""
+    return money(amount, currency).replace(SYMBOLS[currency], "") if currency in SYMBOLS else rounded(amount)
 
 
 def sums(table: Table) -> list[Finding]:
@@ -52,21 +63,29 @@ def sums(table: Table) -> list[Finding]:
     if table.total is None or table.total_where is None or not any(item.amount for item in table.items):
         return []
     low, high = known(table)
-    total = table.total
-    said = between(total.low, total.high, total.currency)
+    total, own = table.total, table.currency
+    said = between(total.low, total.high, own)
+    at = f"; {table.converted}" if table.converted else ""
     if not complete(table):
         names = ", ".join(item.name for item in table.items if item.amount is None)
-        text = f"{components(table)} is at least {between(low, high)}, stated {said}: {names} has no price"
+        text = f"{components(table)} is at least {between(low, high, own)}, stated {said}: {names} has no price{at}"
         return [Finding("no price", table.total_where, text)]
-    if agree(total.low, low, near=total.near) and agree(total.high, high, near=total.near):
+    if _adds_up(table) or table.unclear:
         return []
     return [
         Finding(
             "sum" if total.exact else "range",
             table.total_where,
-            f"{components(table)} = {between(low, high)}, stated {said}{_why(table, total)}",
+            f"{components(table)} = {between(low, high, own)}, stated {said}{_why(table, total)}{at}",
         )
     ]
+
+
+def _adds_up(table: Table) -> bool:
+    """Whether the total is the lines' sum; to 3 % where it says "~" or lines were converted."""
+    (low, high), total = known(table), table.total
+    near = total is not None and (total.near or bool(table.converted))
+    return total is not None and agree(total.low, low, near=near) and agree(total.high, high, near=near)
 
 
 def components(table: Table) -> str:
@@ -74,7 +93,7 @@ def components(table: Table) -> str:
 
 
 def _plain(amount: Amount) -> str:
-    low, high = rounded(amount.low), rounded(amount.high)
+    low, high = bare(amount.low, amount.currency), bare(amount.high, amount.currency)
     return low if low == high else f"{low}-{high}"
 
 
@@ -91,7 +110,11 @@ def _why(table: Table, total: Amount) -> str:
     nearest = min((_sum(chosen) for chosen in subsets), key=lambda value: (abs(value - total.low), value))
     carried = [item for item in table.items if item.taken_from is not None]
     note = f"; {len(carried)} lines are carried over or priced elsewhere" if carried else ""
-    return f": no choice of the lines gives {money(total.low)} (nearest {money(nearest)}){note}" if nearest != total.low else note
+    return (
+        f": no choice of the lines gives {money(total.low, total.currency)} (nearest {money(nearest, total.currency)}){note}"
+        if nearest != total.low
+        else note
+    )
 
 
 def _sum(items: Iterable[Item]) -> Decimal:
@@ -114,10 +137,10 @@ def per_user(table: Table) -> list[Finding]:
     if stated is None or where is None or true is None or table.total is None:
         return []
     total, users = table.total, table.users[0]
-    values = [total.low / users, total.high / users, *true]
+    values, own = [total.low / users, total.high / users, *true], table.currency
     if any(abs(stated.low - value) <= abs(value) / 100 for value in values):
         return []
-    text = f"{between(total.low, total.high)} / {users:,.0f} users = ${significant(values[0])} for each, stated ${significant(stated.low)}"
+    text = f"{between(total.low, total.high, own)} / {users:,.0f} users = {unit(values[0], own)} for each, stated {unit(stated.low, own)}"
     factor = stated.low / values[0] if values[0] else Decimal(0)
     if abs(factor - 1000) <= 20:
         text += ": 1000 times too much; it is the cost of 1,000 users, labelled as that of one"
@@ -140,7 +163,7 @@ def two_totals(facts: Facts) -> list[Finding]:
 def _unequal(pairs: Sequence[tuple[Total, Table]]) -> list[tuple[Total, Table]]:
     return [
         (total, table) for total, table in pairs
-        if total.thing == table.thing and table.total is not None and total.amount.exact and table.total.exact
+        if total.thing == table.thing and table.total is not None and total.amount.exact and table.total.exact and total.amount.currency == table.currency
         and not agree(total.amount.low, table.total.low, near=False)
     ]  # fmt: skip
 
@@ -149,19 +172,22 @@ def _against(total: Total, table: Table) -> list[Finding]:
     stated = total.amount
     if total.thing == table.thing and table.total is not None and table.total_where != total.where:
         whole = table.total
+        if stated.currency != whole.currency:
+            return []
+        own = table.currency
         if (stated.low, stated.high) == (whole.low, whole.high) or _holds(whole, stated) or _holds(stated, whole):
             return []
-        users = f", for each of {table.users[0]:,.0f} users ${significant(stated.low / table.users[0])}" if table.users else ""
-        text = f"{total.thing} costs {between(stated.low, stated.high)}{users} here and {between(whole.low, whole.high)} in line {table.total_where and table.total_where.line}"
+        users = f", for each of {table.users[0]:,.0f} users {unit(stated.low / table.users[0], own)}" if table.users else ""
+        text = f"{total.thing} costs {between(stated.low, stated.high, own)}{users} here and {between(whole.low, whole.high, own)} in line {table.total_where and table.total_where.line}"
         return [Finding("two totals", total.where, text)]
     if total.thing.startswith("phase"):
         return []
     done = []
     for item in table.items:
-        if item.amount is None or not item.words & total.words:
+        if item.amount is None or item.amount.currency != stated.currency or not item.words & total.words:
             continue
         if (item.amount.low, item.amount.high) != (stated.low, stated.high):
-            text = f"{item.name} costs {between(stated.low, stated.high)} here and {between(item.amount.low, item.amount.high)} in line {item.where.line}"
+            text = f"{item.name} costs {between(stated.low, stated.high, stated.currency)} here and {between(item.amount.low, item.amount.high, stated.currency)} in line {item.where.line}"
             done.append(Finding("two totals", total.where, text))
     return done
 
@@ -181,10 +207,12 @@ def _tables_of_one_thing(tables: Sequence[Table]) -> list[Finding]:
             or one.total is None
             or other.total is None
             or other.total_where is None
+            or one.currency != other.currency
         ):
             continue
+        own = one.currency
         if not (_holds(one.total, other.total) or _holds(other.total, one.total) or agree(one.total.low, other.total.low, near=True)):
-            text = f"{one.thing} costs {between(other.total.low, other.total.high)} here and {between(one.total.low, one.total.high)} in {one.total_where}"
+            text = f"{one.thing} costs {between(other.total.low, other.total.high, own)} here and {between(one.total.low, one.total.high, own)} in {one.total_where}"
             done.append(Finding("two totals", other.total_where, text))
     return done
 
@@ -195,20 +223,25 @@ def row(table: Table, findings: Sequence[Finding]) -> Row:
     low, high = known(table)
     mark = "" if complete(table) else "≥ "
     true = of_user(table)
-    stated = between(table.total.low, table.total.high) if table.total else "none"
+    own = table.currency
+    stated = between(table.total.low, table.total.high, own) if table.total else "none"
     places = {table.where, table.total_where, table.per_user_where, *(item.where for item in table.items)}
-    kinds = list(dict.fromkeys(one.kind for one in findings if one.where in places and not one.note))
-    of_one = "" if true is None else _range(f"{mark if priced else ''}", true)
-    second = f" (at {table.users[1]:,.0f}: {_range('', (low / table.users[1], high / table.users[1]))})" if len(table.users) > 1 else ""
+    own_findings = {*sums(table), *per_user(table)}
+    here = [one for one in findings if one.where in places and not one.note and (one in own_findings or one.kind not in OWN)]
+    kinds = list(dict.fromkeys(one.kind for one in here))
+    of_one = "" if true is None else _range(f"{mark if priced else ''}", true, own)
+    second = (
+        f" (at {table.users[1]:,.0f}: {_range('', (low / table.users[1], high / table.users[1]), own)})" if len(table.users) > 1 else ""
+    )
     return Row(
         table.where,
         table.title,
         components(table) if priced else "no amounts",
-        f"{mark}{between(low, high)}" if priced else "none",
+        f"{mark}{between(low, high, own)}" if priced else "none",
         stated,
         " / ".join(f"{one:,.0f}" for one in table.users) or "not said",
         of_one + second,
-        "" if table.per_user is None else f"${significant(table.per_user.low)}",
+        "" if table.per_user is None else unit(table.per_user.low, own),
         _verdict(table, kinds, priced=priced),
     )
 
@@ -218,9 +251,11 @@ def _verdict(table: Table, kinds: Sequence[str], *, priced: bool) -> str:
         return "never totalled"
     if not priced:
         return ", ".join(["not derivable: no line has an amount", *kinds])
+    if table.unclear and not _adds_up(table):
+        return f"{UNTOLD}: line {', '.join(str(where.line) for where in table.unclear)} has several amounts"
     return ", ".join(kinds) or "right"
 
 
-def _range(mark: str, amounts: tuple[Decimal, Decimal]) -> str:
-    low, high = (f"${significant(one)}" for one in amounts)
+def _range(mark: str, amounts: tuple[Decimal, Decimal], currency: str) -> str:
+    low, high = (unit(one, currency) for one in amounts)
     return f"{mark}{low}" if low == high else f"{mark}{low}-{high}"

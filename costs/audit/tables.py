@@ -7,18 +7,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from costs.audit.model import Amount, Item, Table
+from costs.audit.currencies import in_one
+from costs.audit.model import Amount, Item, Table, Where
 from costs.audit.text import PHASE, TOTAL, Text
-from costs.audit.words import amounts, pieces, skus, users, without_amounts, words
+from costs.audit.words import AMOUNT, amounts, number, one_amount, pieces, skus, users, without_amounts, words
 
 NOT_ITEM = re.compile(
-    r"\b(?:cost per user|per user|revenue|margin|infrastructure cost|savings?|budget|income|profit)\b|^cost\b|^price\b", re.IGNORECASE
+    r"\b(?:cost per user|per user|revenue|margin|infrastructure cost|savings?|budget|income|profit)\b|^cost\b|^price\b|^sub-?totals?\b|^(?:annual|yearly) (?:total|cost)",
+    re.IGNORECASE,
 )
 NEAR = 4
+GAP = 2
+CENT = Decimal("0.005")
 VERB = re.compile(
     r"^(?:add|upgrade|set up|implement|increase|archive|optimi[sz]e|migrate|move|switch to|enable|introduce)\b", re.IGNORECASE
 )
-PER_USER = re.compile(r"\bcosts? per user\b|\bper[- ]user cost\b", re.IGNORECASE)
+PER_USER = re.compile(r"\bcosts? per user\b|\bper[- ]user cost\b|^per[- ]user\b", re.IGNORECASE)
+PLAIN = re.compile(
+    rf"^[^:|]{{1,60}}?(?::|\s*\.{{3,}}|\s{{2,}}|\t)\s*{AMOUNT.pattern.replace('(?P<', '(?P<plain_')}(?:\s?(?:/|per\s)\s?[a-z]+)?\s*(?:\([^()]*\))?$"
+)
+USERS = re.compile(r"^(?:number of |registered |total )?users\s*:\s*(\d[\d,]{0,30})\s?([KMkm]\b)?", re.IGNORECASE)
 
 
 @dataclass
@@ -27,16 +35,24 @@ class _Draft:
 
     key: tuple[int, int]
     first: Text
+    plain: bool = False
     items: list[Item] = field(default_factory=list)
+    indents: list[int] = field(default_factory=list)
+    unclear: list[Where] = field(default_factory=list)
     total: Amount | None = None
     total_line: Text | None = None
     per_user: Amount | None = None
     per_user_line: Text | None = None
 
+    @property
+    def ahead(self) -> bool:
+        """Its total stands before its first line: a later one closes it."""
+        return bool(self.total_line and self.items and self.total_line.where.line < self.items[0].where.line)
+
 
 def tables(found: Sequence[Text]) -> list[Table]:
     """Every table of the document, in its order. Lists of steps by phase carry over what the phase before has."""
-    known = phase_users(found)
+    known = {**phase_users(found), **_declared(found)}
     drafts: list[_Draft] = []
     for line in found:
         draft = _draft(drafts, line)
@@ -50,52 +66,98 @@ def _draft(drafts: list[_Draft], line: Text) -> _Draft | None:
     """The table this line belongs to; a total, or a heading or fence between, ends one."""
     last = drafts[-1] if drafts else None
     if PER_USER.search(line.text):
-        return last if last is not None and last.key[0] == line.section and last.per_user is None else None
-    if not (line.block and not line.code) and not line.bullet and not line.cells and not TOTAL.match(line.text):
+        near = (
+            last is not None and last.key[0] == line.section and last.per_user is None and (last.key[1] >= 0 or line.block == last.key[1])
+        )
+        return last if near else None
+    listed = bool((line.block and not line.code) or line.bullet or line.cells)
+    plain = not listed and not line.code and bool(PLAIN.match(line.text))
+    if not listed and not plain and not TOTAL.match(line.text):
         return None
     key = (line.section, line.block)
-    if last is not None and last.key == key and last.total is None:
-        return last
+    if last is not None and last.key == key and (last.total is None or last.ahead or _below(last, line)):
+        return last if listed or last.plain or TOTAL.match(line.text) else None
     if last is not None and TOTAL.match(line.text) and last.key[0] == line.section and last.total is None:
         return last
-    drafts.append(_Draft(key, line))
+    drafts.append(_Draft(key, line, plain))
     return drafts[-1]
+
+
+def _below(draft: _Draft, line: Text) -> bool:
+    """Whether a list begins right below the total that stands for it."""
+    return draft.total_line is not None and not draft.items and line.where.line - draft.total_line.where.line <= GAP
 
 
 def _take(draft: _Draft, line: Text) -> None:
     money = amounts(line.text)
     name = line.cells[0] if line.cells else line.text
-    if PER_USER.search(line.text):
-        draft.per_user, draft.per_user_line = (money[0], line) if money else (None, None)
+    if match := PER_USER.search(line.text):
+        stated = amounts(line.text[match.start() :])
+        draft.per_user, draft.per_user_line = (stated[0], line) if stated else (None, None)
     elif TOTAL.match(name) and money:
         draft.total, draft.total_line = money[0], line
-    elif len(money) == 1 and not money[0].per and not money[0].below and not NOT_ITEM.search(name) and "→ $" not in line.text.split("$")[0]:
-        draft.items.append(_item(line, name, money[0]))
+    elif money and not NOT_ITEM.search(name) and "→ $" not in line.text.split("$")[0]:
+        _take_item(draft, line, name, money)
     elif not money and line.block and not line.text.endswith(":"):
         draft.items.append(_item(line, name, None))
+        draft.indents.append(line.indent)
+
+
+def _take_item(draft: _Draft, line: Text, name: str, money: list[Amount]) -> None:
+    """A line with what it costs; one with several amounts is kept apart, unless they are before and after (`→`)."""
+    amount = one_amount(line.text)
+    if amount is not None and not amount.per and not amount.below:
+        draft.items.append(_item(line, name, amount))
+        draft.indents.append(line.indent)
+    elif len(money) > 1 and "→" not in line.text and not any(one.per or one.below for one in money):
+        draft.unclear.append(line.where)
 
 
 def _item(line: Text, name: str, amount: Amount | None) -> Item:
     said = " ".join(line.cells) if line.cells else line.text
-    title = without_amounts(name) or name
-    return Item(re.sub(r"\s*:\s*$", "", title), amount, line.where, skus(said), words(title), pieces(said))
+    title = re.sub(r"\s*:\s*$", "", without_amounts(name) or name)
+    return Item(title, amount, line.where, skus(said) if line.block >= 0 else (), words(title), pieces(said))
+
+
+def _meant(draft: _Draft) -> list[Item]:
+    """The lines that the total is for: without details further in, with them, or without what is optional; the first that adds up."""
+    outer = _outer(draft)
+    needed = [item for item in outer if not item.name.lower().startswith("optional")]
+    total = draft.total
+    if total is None:
+        return outer
+    sums = ((items, sum(item.amount.high for item in items if item.amount)) for items in (outer, draft.items, needed))
+    return next((items for items, high in sums if abs(high - total.high) <= CENT), outer)
+
+
+def _outer(draft: _Draft) -> list[Item]:
+    """The draft's lines without those further in below one with an amount of its own: `Compute: $75` with `Web: $50`, `Worker: $25`."""
+    kept: list[Item] = []
+    index = 0
+    while index < len(draft.items):
+        kept.append(draft.items[index])
+        end = index + 1
+        while end < len(draft.items) and draft.items[index].amount is not None and draft.indents[end] > draft.indents[index] + 1:
+            end += 1
+        index = end
+    return kept
 
 
 def _is_table(draft: _Draft) -> bool:
     priced = [item for item in draft.items if item.amount is not None]
     if draft.total is not None:
         return bool(draft.items)
-    return len(priced) >= 2 and all(item.amount is not None for item in draft.items) and not draft.first.bullet
+    return len(priced) >= 2 and all(item.amount is not None for item in draft.items) and not (draft.first.bullet or draft.plain)
 
 
 def _table(draft: _Draft, known: Mapping[str, Decimal]) -> Table | None:
     first = draft.first
     steps = sum(1 for item in draft.items if VERB.match(item.name))
     whole = steps * 2 < len(draft.items)
-    items = tuple(item for item in draft.items if item.amount is not None or not whole)
+    items = tuple(item for item in _meant(draft) if item.amount is not None or not whole)
     if not items:
         return None
-    return Table(
+    table = Table(
         thing=first.thing,
         title=first.headings[-1] if first.headings else first.where.file,
         where=items[0].where,
@@ -106,7 +168,9 @@ def _table(draft: _Draft, known: Mapping[str, Decimal]) -> Table | None:
         per_user=draft.per_user,
         per_user_where=draft.per_user_line.where if draft.per_user_line else None,
         whole=whole,
+        unclear=tuple(draft.unclear),
     )
+    return in_one(table)
 
 
 def phase_users(found: Iterable[Text]) -> dict[str, Decimal]:
@@ -124,7 +188,18 @@ def _users(draft: _Draft, known: Mapping[str, Decimal]) -> tuple[Decimal, ...]:
     """Users that the table is for: named beside the cost of one or in the total's line, else by its phase, else in the nearest heading."""
     near = [line.text for line in (draft.per_user_line, draft.total_line) if line is not None]
     found = [high for text in near for _, high, kind in users(text) if kind != "concurrent" and high > 0]
-    return (found[-1],) if found else _scope_users(draft.first, known)
+    here = known.get(_section(draft.first))
+    return (found[-1],) if found else (here,) if here else _scope_users(draft.first, known)
+
+
+def _declared(found: Iterable[Text]) -> dict[str, Decimal]:
+    """Users that a section gives in a line of their own: `Users: 5,000`."""
+    lines = [(line, match) for line in found if (match := USERS.match(line.text))]
+    return {_section(line): number(match[1], match[2]) for line, match in reversed(lines)}
+
+
+def _section(line: Text) -> str:
+    return f"section {line.section}"
 
 
 def _scope_users(line: Text, known: Mapping[str, Decimal]) -> tuple[Decimal, ...]:

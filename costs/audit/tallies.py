@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import groupby
 
 from costs.audit.model import Finding, Tally, Usage, Where
+from costs.audit.sums import agree, money
 from costs.audit.text import TOTAL, Text
 from costs.audit.words import A_MONTH, NUMBER, amounts, counts, number, words
 
@@ -16,6 +17,7 @@ TIMES = re.compile(rf"({NUMBER})\s?[x×]\s?({NUMBER})\s?=\s?({NUMBER})(?![\d.,]*
 EACH = re.compile(rf"({NUMBER})\s?([KMkm])?\s?/\s?(pod|node|server|instance)\b", re.IGNORECASE)
 PODS = re.compile(r"(\d{1,5})\s+(?:pods|nodes|servers|instances)\b", re.IGNORECASE)
 GIVEN = re.compile(rf"({NUMBER})\s?([KMkm])?\s+(?:req/s|connections|requests)", re.IGNORECASE)
+FACTOR = re.compile(r"[x×*%]\s?\d|\d\s?[x×*%]|(?<!\w)-|@")
 RATE = re.compile(rf"^({NUMBER})\s?([KMkm])?\+?$")
 
 Counted = tuple[Text, Decimal, bool, str]
@@ -100,7 +102,23 @@ def products(found: Sequence[Text]) -> list[Finding]:
             rate, count, given = number(each[1], each[2]), number(pods[1]), number(given_match[1], given_match[2])
             if rate * count != given:
                 done.append(Finding("product", line.where, f"{rate:,} for each of {count:,} is {rate * count:,}, not {given:,}"))
-    return [*done, *_outrun(found)]
+    return [*done, *_added(found), *_outrun(found)]
+
+
+def _added(found: Sequence[Text]) -> list[Finding]:
+    """Sums that are written out wrong: `VPS $80 + database $75 = $165`."""
+    done = []
+    for line in found:
+        left, equals, right = line.text.partition("=")
+        parts, given = amounts(left), amounts(right)
+        exact = all(one.exact and not one.per and one.currency == (parts or given)[0].currency for one in (*parts, *given))
+        if equals and exact and len(given) == 1 and len(parts) > 1 and left.count("+") == len(parts) - 1 and not FACTOR.search(left):
+            total, stated = sum((one.low for one in parts), Decimal(0)), given[0]
+            if not agree(stated.low, total, near=stated.near):
+                shown = " + ".join(money(one.low, one.currency) for one in parts)
+                text = f"{shown} = {money(total, stated.currency)}, not {money(stated.low, stated.currency)}"
+                done.append(Finding("sum", line.where, text))
+    return done
 
 
 def _outrun(found: Sequence[Text]) -> list[Finding]:

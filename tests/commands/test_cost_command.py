@@ -175,6 +175,14 @@ def test_in_rupees(capsys: pytest.CaptureFixture[str]) -> None:
     assert asked(capsys, "--phase", "3", "--currency", "ABC")[0] == 2
 
 
+def test_the_next_command_asks_about_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    """The hint keeps the book, and names a phase that there is."""
+    _, _, err = asked(capsys, "--book", "list-2026-11")
+    assert "next: cmctl cost --phase 3 --book list-2026-11 --per-user" in err
+    _, _, err = asked(capsys, "--phase", "1", "--per-user")
+    assert "next: cmctl cost decide --users 10000\n" in err
+
+
 WRONG = [
     (("--phase", "7"), "codementee has no phase 7"),
     (("--phase", "2", "--book", "sed"), "did you mean seed"),
@@ -189,6 +197,14 @@ WRONG = [
     (("bill", "nothing.csv", "--phase", "2"), "nothing.csv: cannot be read"),
     (("prices", "refresh", "upstash"), "upstash has no official price interface"),
     (("gate", "nothing.yaml", "--phase", "2"), "nothing.yaml"),
+    (("decide", "--growth", "nan"), "nan is no figure"),
+    (("decide", "--migration", "-5"), "-5.0 is below 0"),
+    (("needs", "--total", "inf", "--users", "5"), "inf is no figure"),
+    (("needs", "--total", "5", "--users", "5", "--pod", "0"), "0.0 is not above 0"),
+    (("crossover", "email", "r2-storage"), "email is paid by mails, r2-storage by GB-month"),
+    (("curve", "--html", "/nowhere/at/all.html"), "/nowhere/at/all.html cannot be written"),
+    (("export", "--phase", "2", "--out", "/"), "/ cannot be written"),
+    (("audit", str(DATA / "right.md"), "--junit", "/nowhere/at/all.xml"), "/nowhere/at/all.xml cannot be written"),
 ]
 
 
@@ -198,6 +214,64 @@ def test_wrong_input(capsys: pytest.CaptureFixture[str], arguments: tuple[str, .
     code, _, err = asked(capsys, *arguments)
     assert code == 2
     assert message in err
+
+
+REFUSED = [
+    (6, ("--phase", "2", "--book", "list-2026-11")),
+    (6, ("--book", "list-2026-11")),
+    (3, ("audit", str(DATA / "shop.md"))),
+    (3, ("prices", "check")),
+]
+
+
+@pytest.mark.parametrize(("code", "arguments"), REFUSED)
+def test_a_refusal_leaves_one_document(capsys: pytest.CaptureFixture[str], code: int, arguments: tuple[str, ...]) -> None:
+    """With --json an answer that ends with exit 3 or 6 is one document on stdout; the refusal stands on stderr."""
+    found, out, err = asked(capsys, *arguments, "--json")
+    assert found == code
+    assert json.loads(out)["schema"] != "cmctl/error/1"
+    assert err.startswith("✗")
+
+
+def test_what_has_no_price_is_not_free(capsys: pytest.CaptureFixture[str]) -> None:
+    """A plan is not compared with a price that nobody knows, and variants without a price are not "nothing to choose from": exit 6."""
+    code, _, err = asked(capsys, "crossover", "domain", "upstash-fixed-1gb")
+    assert (code, "no price is known for domain" in err) == (6, True)
+    code, _, err = asked(capsys, "decide", "--variants", "--book", "list-2026-11")
+    assert (code, "no price for Domain, Database backups, Database traffic" in err) == (6, True)
+    assert "from 1,000 USD a month on" in asked(capsys, "crossover", "payment-fee", "upstash-fixed-1gb")[1]
+
+
+def test_decisions_on_lower_bounds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a price is missing, every total that a decision, a minute's price or a tornado shows is a lower bound and says so."""
+    _, out, err = asked(capsys, "decide", "--users", "10000", "--book", "list-2026-11")
+    assert "10,000 users: phase 1, ≥ $200.80 a month, ≥ $0.02008 each" in out
+    assert "the next user costs $393.19 (" in out
+    assert "lower bounds, a price is missing" in err
+    assert "99.9 % phase 2 ≥ $625.99" in asked(capsys, "slo", "--book", "list-2026-11")[2]
+    _, out, err = asked(capsys, "tornado", "--phase", "2")
+    assert "phase 2: ≥ $0.01252 for each user" in out
+    assert "no price for Domain" in err
+    assert document(capsys, "decide", "--book", "list-2026-11")["lower_bounds"] == ["phase 0", "phase 1", "phase 2", "phase 3"]
+
+
+def test_decisions_count_an_environments_machines(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--env` of a cloud environment counts its machines in a decision as in a bill; one that there is not is exit 2."""
+    example = Path(__file__).parent.parent.parent / "environments" / "production.example.yaml"
+    (tmp_path / "production.yaml").write_text(example.read_text())
+    monkeypatch.setenv("CMCTL_ENVIRONMENTS", str(tmp_path))
+    bill = document(capsys, "--phase", "2", "--env", "production")["total"]
+    assert bill == document(capsys, "decide", "--users", "50000", "--env", "production")["cost"] == "420"
+    assert asked(capsys, "curve", "--env", "prod")[0] == 2
+
+
+def test_growth_of_any_size(capsys: pytest.CaptureFixture[str]) -> None:
+    """Growth too small or too large to be multiplied out still gets an answer."""
+    for growth, migration in (("1e-300", "1e14"), ("1e14", "1e14")):
+        code, out, _ = asked(capsys, "decide", "--growth", growth, "--migration", migration)
+        assert (code, "pays after" in out) == (0, True)
 
 
 @pytest.mark.parametrize("form", ["csv", "markdown", "html", "openmetrics"])
@@ -251,6 +325,17 @@ def test_audits(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Domain (line 53) is left out" in out
     assert "contradictions" in err
     assert asked(capsys, "audit", str(DATA / "right.md"))[0] == 0
+
+
+def test_an_audit_of_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A document without a cost table, and a table that cannot be added up, are exit 6: not found is not right."""
+    path = tmp_path / "notes.md"
+    path.write_text("We pay about $40 a month.\n")
+    code, _, err = asked(capsys, "audit", str(path))
+    assert (code, "notes.md: no cost table was found" in err) == (6, True)
+    path.write_text("- Server: $60 then $50\n- DB: $40\n- Total: $100\n")
+    code, out, _ = asked(capsys, "audit", str(path), "--json")
+    assert (code, json.loads(out)["tables"][0]["verdict"]) == (6, "cannot tell: line 1 has several amounts")
 
 
 def test_bills_and_estimates(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -238,6 +238,8 @@ LINES = [
     "- ${}/GB ({}x cheaper than S3)", "Use SendGrid:", "- Essentials: ${}/month ({}K emails)", "- ${} per {} emails", "- Free tier: {} emails/day", "- Total: ~{} emails/day", "├─ Queries: ~{}/minute",
     "- Total: {} cache ops/minute", "Pricing:", "- Plan: ₹{}/1 month", "- Revenue: ${}/month", "- Margin: {}%", "- Conversion: {}%", "- Goal: <${} per user per month", "- {}+ concurrent users", "- Currently {}-{} concurrent users",
     "- Load test with {} concurrent users", "- At {} users - Begin Phase 1", "{}-{} users: Complete Phase 2", "CDN: Reduce bandwidth by {}%", "- Max replicas: {}", "- {} workers", "{} x {} = {}", "{}GB RAM", "- Memory: {}GB ({}% of available)",
+    "| Item | Phase 1 | Annual | Total (€) |", "| DB | ${} | ₹{} lakh | €{},50 |", "| *Subtotal* | -${} | (${}) | {} USD |", "Server ..... ${}", "  - Web: ${} (was ${})", "- Web: {} × ${} = ${}",
+    "${} to ${}", "{} cents", "Server ${} + DB ${} = ${}", "for free = ${}", "Users: {}", "Total: {} €", "===",
 ]  # fmt: skip
 FIGURES = st.one_of(st.sampled_from(["0", "1", "0.00", "1,000", "5K", "1M", "100", "99999999999999999999"]), st.integers(0, 10**7).map(str))
 FILLED = st.tuples(st.sampled_from(LINES), FIGURES, FIGURES, FIGURES).map(lambda parts: parts[0].format(*parts[1:]))

@@ -64,6 +64,9 @@ WRONG = [
     ("base: seed", "base: sed", "there is no price book 'sed'"),
     ("confidence: A", "confidence: sure", "confidence"),
     ("schema: cmctl/prices/1", "schema: cmctl/prices/9", "ours.yaml:1: schema"),
+    ("price: 60", "price: 1e999999", "ours.yaml:8: prices.0.price"),
+    ("price: 60", "price: 60, unit: Hours", "ours.yaml:8: prices.0.unit: 'Hours' is no unit; write hour"),
+    ("price: 60", "price: 60, cap: 10, minimum: 20", "ours.yaml:8: prices.0.cap: the cap of 10 is below the minimum of 20"),
 ]
 
 

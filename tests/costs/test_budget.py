@@ -44,6 +44,7 @@ ANSWERS = [
     ("one run has no p90", {"capacity": measured(single=3000)}, {"per_user_p90": 1}, 6),
     ("no stale price", {}, {"stale_share": 0}, 0),
     ("stale prices", {"today": TODAY + dt.timedelta(days=91)}, {"stale_share": "0.5"}, 3),
+    ("prices dated a year ahead, whatever the budget", {"today": TODAY - dt.timedelta(days=365)}, {"total": 500}, 3),
     ("prices too old, whatever the budget", {"today": TODAY + dt.timedelta(days=181)}, {"total": 500}, 3),
     ("no unknown line", {}, {"unknown": 0}, 0),
     ("unknown lines", {"after": UNKNOWN}, {"unknown": 2}, 3),
@@ -81,6 +82,8 @@ WRONG = [
     ("total: much", "budget.yaml:2: total"),
     ("stale_share: 5", "budget.yaml:2: stale_share"),
     ("currency: USD", "no limit is given"),
+    ("total:", "budget.yaml:2: total: no limit stands here"),
+    ("total: 1e999999", "budget.yaml:2: total"),
     ("total: 1\ntotal: 2", "budget.yaml:3: total is given twice"),
 ]
 

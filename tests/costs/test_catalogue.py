@@ -6,6 +6,8 @@ import datetime as dt
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from costs import books, catalogue, refresh
+from costs.price import monthly
 from errors import BadInput, CannotTell, Unreachable
 from tests.costs.figures import TODAY
 
@@ -31,6 +34,14 @@ def test_ages() -> None:
     assert catalogue.exit_code(catalogue.check(SEED, TODAY + dt.timedelta(days=200))) == 3
 
 
+def test_a_date_to_come_is_not_fresh() -> None:
+    """A price dated a year ahead by mistake is told first and fails; tomorrow's date may be a time zone's."""
+    found = catalogue.check(SEED, TODAY - dt.timedelta(days=365))
+    assert {one.state for one in found} == {"not yet"}
+    assert catalogue.exit_code(found) == 3
+    assert catalogue.exit_code(catalogue.check(SEED, TODAY - dt.timedelta(days=1))) == 0
+
+
 def test_documents_against_the_list() -> None:
     """From the documents' prices to the list's: M20 ×1.95, M60 ×4.81, SES ×1.60; equal prices do not appear."""
     rows = {row[0]: row for row in catalogue.diff_rows(catalogue.diff(SEED, LIST))}
@@ -39,6 +50,24 @@ def test_documents_against_the_list() -> None:
     assert "certificates" not in rows
     assert rows["hetzner-cx33"][2] == "-"
     assert catalogue.diff(SEED, SEED) == ()
+
+
+def test_what_the_first_unit_does_not_show(tmp_path: Path) -> None:
+    """A dearer tier, fewer free units and another price after the first term are differences; two unknown prices are none."""
+    own = tmp_path / "ours.yaml"
+    own.write_text(
+        "schema: cmctl/prices/1\nname: ours\ntitle: Ours\ncurrency: USD\nbase: list-2026-11\n"
+        "defaults: {currency: USD, vendor: v, sku: s, as_of: 2026-11-20, method: own, confidence: A, source: s}\nprices:\n"
+        "  - {id: email, title: E-mail, unit: mails, tiers: [{up_to: 3000, price: 0}, {price: 0.0008}]}\n"
+        "  - {id: r2-storage, title: R2, unit: GB-month, price: 0.015}\n"
+        "  - {id: hostinger-kvm2-1y, title: KVM 2, unit: month, price: 10.99, renewal: 29.99}\n"
+    )
+    rows = {row[0]: row[2:5] for row in catalogue.diff_rows(catalogue.diff(LIST, books.load(own)))}
+    assert rows == {
+        "email": ("0 / 0.0004 USD/mails", "0 / 0.0008 USD/mails", "×2.00"),
+        "r2-storage": ("0.015 USD/GB-month, 10 free", "0.015 USD/GB-month", "×1.00"),
+        "hostinger-kvm2-1y": ("10.99 USD/month, then 14.99", "10.99 USD/month, then 29.99", "×1.00"),
+    }
 
 
 ANSWERS: dict[str, Any] = {
@@ -52,6 +81,10 @@ ANSWERS: dict[str, Any] = {
         ]
     },
     "/hostinger": [{"name": "KVM 2", "prices": [{"period": 1, "period_unit": "month", "price": 2449, "currency": "USD"}]}],
+    "/aws": {
+        "products": {"P": {"attributes": {"usagetype": "SES Essentials"}}},
+        "terms": {"OnDemand": {"P": {"O": {"priceDimensions": {"D": {"pricePerUnit": {"USD": "0.0001600000"}}}}}}},
+    },
     "/changed": {"prices": []},
 }
 
@@ -109,6 +142,24 @@ def test_what_changed_is_a_book(server: str, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(text)
     price = books.load(tmp_path / "mine.yaml").prices["hetzner-cx33"]
     assert (str(price.price), price.as_of, price.method, price.confidence) == ("7.4900000000", TODAY, "api", "A")
+
+
+def test_a_list_for_one_unit_is_read_for_as_many_as_the_books(server: str) -> None:
+    """$0.00016 for one mail is the book's $0.16 for 1,000: nothing has changed."""
+    (found,) = asked("aws", f"{server}/aws", "")
+    assert (found.id, found.after, found.changed) == ("ses-mails", Decimal("0.16"), False)
+
+
+def test_an_old_cap_does_not_hide_a_new_price(server: str, tmp_path: Path) -> None:
+    """At $0.07738 an hour and 672 hours a machine is $52.00 a month, not the $48 at which the old price was capped."""
+    (tmp_path / "mine.yaml").write_text(refresh.as_book(asked("digitalocean", f"{server}/digitalocean"), LIST, "mine"))
+    price = books.load(tmp_path / "mine.yaml").prices["vps-8gb"]
+    assert monthly(price, Decimal(1)) == Decimal("0.07738") * 672
+    assert monthly(LIST.prices["vps-8gb"], Decimal(1)) == 48
+    only = LIST.prices["vps-8gb"].model_copy(update={"cap_hours": None})
+    found = refresh.Proposal("vps-8gb", only.price, Decimal("0.14286"), "USD", TODAY, "api")
+    (tmp_path / "mine.yaml").write_text(refresh.as_book((found,), replace(LIST, prices={**LIST.prices, "vps-8gb": only}), "mine"))
+    assert monthly(books.load(tmp_path / "mine.yaml").prices["vps-8gb"], Decimal(1)) == 96
 
 
 def test_nothing_changed_writes_nothing(server: str) -> None:

@@ -100,19 +100,32 @@ def test_components_add_up_to_the_total(phase: int, users: int, book: books.Book
     assert sum((line.amount.typical.amount for line in one.lines if line.amount), Decimal(0)) == whole
 
 
-def test_a_cloud_environments_hosts_are_counted() -> None:
-    """With an environment in the cloud its machines are billed: three application hosts, and one host for two roles once."""
+def in_the_cloud() -> Environment:
+    """Three application hosts, and one host that plays two roles."""
     host = {"connection": "local", "root": None}
     hosts = {f"app-{n}": {**host, "address": f"192.0.2.{n}", "roles": ["app"]} for n in (1, 2, 3)}
     hosts["both"] = {**host, "address": "192.0.2.9", "roles": ["lb", "monitor"]}
-    place = Environment.model_validate({
+    return Environment.model_validate({
         "name": "staging", "title": "t", "kind": "cloud", "domain": "example.com", "network": "10.1.0.0/24", "hosts": hosts,
         "listen": {"address": "192.0.2.9", "http": 80, "https": 443}, "providers": {"database": "atlas", "edge": "cloudflare"},
         "secrets": {"from": "env"}, "state": {"solo": True}, "tls": {"from": "files", "certificate": "c", "key": "k"},
     })  # fmt: skip
-    one = estimate(LOADED, 2, SEED, environment=place)
-    machines = {line.key: line.quantity.typical for line in one.lines if line.component == "machines"}
-    assert machines == {"host/lb/4gb": 1, "host/app/8gb": 3}
+
+
+def test_a_cloud_environments_hosts_are_counted() -> None:
+    """In the cloud its machines are billed: three application hosts, one host for two roles once, and the host for data that it lacks."""
+    one = estimate(LOADED, 2, SEED, environment=in_the_cloud())
+    assert machines(one) == {"host/lb/4gb": 1, "host/app/8gb": 3, "host/data/4gb": 1}
+
+
+def test_a_clusters_nodes_are_billed_in_the_cloud() -> None:
+    """Nodes of a cluster stand in no environment's file: they are billed as the phase declares them, never left out."""
+    one = estimate(LOADED, 3, SEED, environment=in_the_cloud())
+    assert (machines(one), one.total.amount) == ({"host/node/8gb": 5}, 1500)
+
+
+def machines(one: Estimate) -> dict[str, Decimal]:
+    return {line.key: line.quantity.typical for line in one.lines if line.component == "machines"}
 
 
 @pytest.mark.parametrize("users", [0, -5])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from costs import books, curve, openmetrics, page
+from costs import books, curve, openmetrics, page, report
 from costs.decide import of_phases
 from costs.estimate import estimate
 from costs.per_user import per_user
@@ -87,3 +88,12 @@ def test_how_far_prices_can_be_trusted_is_exposed() -> None:
     shares = {sample.labels["confidence"]: sample.value for sample in families["cmctl_cost_confidence_share"].samples}
     assert set(shares) == {"A", "B", "C"}
     assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_a_price_after_the_first_term_is_said() -> None:
+    """What a line costs after its first term stands below the total: two machines at 10.99, then $29.98 for both."""
+    book = books.load("seed").mapped({"vps-8gb": "hostinger-kvm2-1y"}, books.load("list-2026-11"))
+    one = estimate(LOADED, 2, book)
+    assert one.total.amount == Decimal("361.98")
+    assert dict(report.summary(one, TODAY))["then"] == "app host, 8 GB $29.98 after 1 year paid at once"
+    assert "then" not in dict(report.summary(SECOND, TODAY))

@@ -25,6 +25,7 @@ SHOWN = [
     ("0.00236", "$0.00236", "$0.00236"),
     ("33.333333", "$33.33", "$33.33"),
     ("31999", "$31,999", "$31,999"),
+    ("393.19216", "$393.19", "$393.19"),
     ("-0.0155", "-$0.0155", "-$0.0155"),
     ("0", "$0", "$0"),
 ]
@@ -82,6 +83,14 @@ def test_the_banks_rates_go_both_ways(base: str, quote: str) -> None:
     """There and back at the central bank's rates gives the same amount."""
     back = convert(convert(Money(Decimal(100), base), quote).money, base).money.amount
     assert abs(back - 100) < Decimal("1e-20")
+
+
+def test_the_newest_of_a_books_rates_counts() -> None:
+    """Of two rates for one pair the newer one counts, whichever way round and in whichever order they stand."""
+    old = Rate(base="EUR", quote="USD", rate=2, as_of="2020-01-01", source="old")
+    new = Rate(base="USD", quote="EUR", rate="0.8", as_of="2026-11-01", source="new")
+    for rates in ((old, new), (new, old)):
+        assert convert(Money(Decimal(8), "EUR"), "USD", rates).money.amount == 10
 
 
 def test_mixed_currencies_without_a_rate() -> None:

@@ -152,3 +152,10 @@ def test_text_that_is_no_record(tmp_path: Path) -> None:
     record(tmp_path).write_text("{")
     with pytest.raises(BadInput, match="no capacity record"):
         capacity.read(tmp_path, "codementee", "local", 2)
+
+
+def test_a_record_that_cannot_be_read(tmp_path: Path) -> None:
+    """A folder in the record's place is exit 2 with its path, no failure of cmctl."""
+    capacity.path(tmp_path, "codementee", "local", 2).mkdir(parents=True)
+    with pytest.raises(BadInput, match=r"codementee-local-phase2\.json: is no capacity record"):
+        capacity.read(tmp_path, "codementee", "local", 2)

@@ -43,6 +43,7 @@ CASES = [
     ("a percentage is of money", {"unit": "percent", "price": "2.36"}, 500000, "11800"),
     ("what is included is free", {"unit": "GB", "price": "0.25", "included": 10}, 14, "1"),
     ("a price for many units", {"unit": "commands", "price": "0.20", "per": 100000}, 5_000_000, "10"),
+    ("a price for many hours", {"unit": "hour", "price": 80, "per": 1000}, 1, "58.4"),
     ("the first tier", {"unit": "mails", "tiers": [{"up_to": 3000, "price": 0}, {"price": "0.0004"}]}, 3000, "0"),
     ("over the first tier", {"unit": "mails", "tiers": [{"up_to": 3000, "price": 0}, {"price": "0.0004"}]}, 53000, "20"),
 ]
