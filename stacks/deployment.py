@@ -201,11 +201,7 @@ def rendered(wish: Wish, out: Path) -> dict[str, int]:
         raise BadInput(f"phase {found.phase.number} has manifests, not bundles")
     values, cert = secrets_of(found), _certificate(found)
     references = {name: f"catalogue:{name}" for name in image_names(found)}
-    written: dict[str, int] = {}
-    for layer, layout in _on_hosts(found).items():
-        files = write.write(bundles(layout, references, values, cert), out / layer)
-        written |= {f"{layer}/{path}": size for path, size in files.items()}
-    return written
+    return write.write({layer: bundles(layout, references, values, cert) for layer, layout in _on_hosts(found).items()}, out)
 
 
 def observed(found: Facts, layers: Iterable[str]) -> dict[str, dict[str, Observed]]:
