@@ -17,11 +17,16 @@ Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,62}$")]
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+# nginx keeps TLS sessions under this name, where it keeps limits under theirs.
+BALANCERS_OWN = "tls"
 # Strict: `yes` is no 1, and `"600"` no 600.
-Positive = Annotated[int, Field(gt=0, strict=True)]
-Count = Annotated[int, Field(ge=0, strict=True)]
+# The bound is that of the programs which read these figures: nginx does not start with one of twenty digits.
+Positive = Annotated[int, Field(gt=0, le=10**9, strict=True)]
+Count = Annotated[int, Field(ge=0, le=10**9, strict=True)]
 Ratio = Annotated[float, Field(ge=0, le=1, strict=True)]
-Cpus = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+# What a container engine takes at least: a hundredth of a core, 6 MiB.
+Cpus = Annotated[float, Field(ge=0.01, strict=True, allow_inf_nan=False)]
+Memory = Annotated[int, Field(ge=6, le=10**9, strict=True)]
 Seconds = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 Port = Annotated[int, Field(gt=0, lt=65536, strict=True)]
 Label = Annotated[str, Field(pattern=r"^(@|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)$")]
@@ -88,6 +93,17 @@ class Domains(Facts):
     web: Annotated[tuple[Label, ...], Field(min_length=1)]
     api: tuple[Label, ...] = ()
     cdn: tuple[Label, ...] = ()
+
+    @model_validator(mode="after")
+    def each_leads_to_one(self) -> Domains:
+        """A load balancer takes the routes of the first kind that names it, and leaves the others out."""
+        seen: dict[str, str] = {}
+        for kind in ("web", "api", "cdn"):
+            for index, label in enumerate(getattr(self, kind)):
+                if label in seen:
+                    raise broken(f"{label} is there already, under {seen[label]}: give its routes that domain", kind, index)
+                seen[label] = kind
+        return self
 
 
 class Index(Facts):
@@ -172,6 +188,8 @@ class Platform(Facts):
                 raise broken(f"there are no names under domains.{route.domain}", "routes", index, "domain")
         for index, job in enumerate(self.jobs):
             _known(job.service, self.services, "jobs", index, "service")
+        if BALANCERS_OWN in self.limits:
+            raise broken("is a name of the load balancer's own", "limits", BALANCERS_OWN)
         for name, service in self.services.items():
             for index, secret in enumerate(service.secrets):
                 _known(secret, self.secrets, "services", name, "secrets", index)
@@ -234,7 +252,7 @@ class Workload(Facts):
     role: Slug
     replicas: Positive
     workers: Positive = 1
-    memory_mb: Positive
+    memory_mb: Memory
     cpus: Cpus
     weights: tuple[Positive, ...] = ()
 
@@ -253,7 +271,7 @@ class Balancer(Facts):
     keepalive: Positive
     max_fails: Count
     fail_timeout_s: Positive
-    memory_mb: Positive
+    memory_mb: Memory
     cpus: Cpus
 
 
@@ -262,7 +280,7 @@ class Redis(Facts):
 
     role: Slug
     maxmemory_mb: Positive
-    memory_mb: Positive
+    memory_mb: Memory
     cpus: Cpus
     policy: Literal["allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-ttl", "noeviction"]
     append_only: bool
@@ -324,7 +342,7 @@ class Monitoring(Facts):
     role: Slug
     scrape_s: Positive
     retention_days: Positive
-    memory_mb: Positive
+    memory_mb: Memory
     cpus: Cpus
 
 

@@ -162,3 +162,13 @@ def test_the_gate_knows_what_waits() -> None:
     found = spec(2, "phase2")
     assert found.gate.waits == ("/api/time-slots/changes",)
     assert found.model_copy(update={"gate": found.gate.model_copy(update={"waits": ()})}).release_id() == found.release_id()
+
+
+@pytest.mark.parametrize(("domain", "times"), [("example.com", 0), ("a-department-of-ours.internal.example-corporation.com", 1)])
+def test_long_names_have_room(domain: str, times: int) -> None:
+    """Names longer than the buckets that nginx keeps them in get wider ones: it would not start. Others keep nginx' own."""
+    for layer in ("phase2", "edge"):
+        placed = layout(2, layer)
+        placed = dataclasses.replace(placed, environment=placed.environment.model_copy(update={"domain": domain}))
+        write = nginx.edge if layer == "edge" else nginx.balancer
+        assert write(placed, "local", nginx.OLDEST).count("server_names_hash_bucket_size 512;") == times
