@@ -41,7 +41,7 @@ def adopt(platform: str, environment: str, report: Report, on_event: OnEvent) ->
     if drift:
         raise BadInput("the hosts differ from their own books", why="\n".join(drift), hint=f"cmctl drift --env {environment} --fix")
     any_facts = next(iter(found.values()))
-    secrets = secret_store.restore(any_facts.environment, platform, _secrets(specs, any_facts), homes.home())
+    secrets = secret_store.restore(any_facts.environment, platform, _secrets(specs, found), homes.home())
     for layer in sorted(specs, key=lambda one: (one == "edge", one != "data", one)):
         report(f"{layer}: {specs[layer].release_id()}")
         deployment = Deployment(found[layer], {layer: specs[layer]}, {}, {})
@@ -55,7 +55,7 @@ def _facts(platform: str, layer: str, environment: str) -> Facts:
     return facts(Wish(platform, number, environment))
 
 
-def _secrets(specs: Mapping[str, ReleaseSpec], found: Facts) -> dict[str, str]:
-    given = set(secret_values.given(found.loaded.platform, found.environment))
+def _secrets(specs: Mapping[str, ReleaseSpec], found: Mapping[str, Facts]) -> dict[str, str]:
+    given = {name for one in found.values() for name in secret_values.given(one.loaded.platform, one.phase, one.environment)}
     files = [bundle.secret_files for spec in specs.values() for bundle in spec.bundles.values()]
     return {name: value for one in files for name, value in secret_values.recovered(one).items() if name in given}

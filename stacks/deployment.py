@@ -170,7 +170,7 @@ def _on_hosts(found: Facts) -> dict[str, Layout]:
 
 def secrets_of(found: Facts) -> dict[str, str]:
     """The values of all secrets that have to be given."""
-    wanted = wanted_there(found.plan) if found.in_cluster else secret_values.given(found.loaded.platform, found.environment)
+    wanted = wanted_there(found.plan) if found.in_cluster else secret_values.given(found.loaded.platform, found.phase, found.environment)
     return secret_store.resolve(found.environment, found.loaded.platform.name, wanted, homes.home())
 
 
