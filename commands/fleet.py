@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from commands import deploy, options
 
 Host = Annotated[str, typer.Option("--host", help="Only on this host.")]
-Part = Annotated[str, typer.Option("--slot", metavar="live|blue|green|base|all", help="Which containers; live: what serves now.")]
+Part = Annotated[
+    Literal["live", "blue", "green", "base", "all"],
+    typer.Option("--slot", metavar="live|blue|green|base|all", help="Which containers; live: what serves now."),
+]
 
 
 def releases(
@@ -71,7 +74,9 @@ def execute(
 
 
 def maintenance(
-    state: Annotated[str, typer.Argument(metavar="on|off|status", help="Close the door, open it, or say which it is.")],
+    state: Annotated[
+        Literal["on", "off", "status"], typer.Argument(metavar="on|off|status", help="Close the door, open it, or say which it is.")
+    ],
     phase: options.MaybePhase = None,
     env: options.Env = "local",
     platform: options.Platform = "codementee",
@@ -100,9 +105,10 @@ def drain(
     from commands import prove as traffic
     from stacks.fleet import fleet
 
+    wait_s = parse.seconds(wait, "--wait") or 0
     where = fleet(platform, phase, env)
     with traffic.around(platform, where.phase, env, wanted=prove):
-        fleet_view.drain(where, host, back=back, wait_s=parse.seconds(wait, "--wait") or 0, as_json=as_json)
+        fleet_view.drain(where, host, back=back, wait_s=wait_s, as_json=as_json)
 
 
 def replace(
@@ -127,7 +133,10 @@ def replace(
 
 
 def lock(
-    action: Annotated[str, typer.Argument(metavar="show|release", help="Who changes the fleet, or take the lock from a dead owner.")],
+    action: Annotated[
+        Literal["show", "release"],
+        typer.Argument(metavar="show|release", help="Who changes the fleet, or take the lock from a dead owner."),
+    ],
     phase: options.MaybePhase = None,
     env: options.Env = "local",
     platform: options.Platform = "codementee",

@@ -19,6 +19,8 @@ def shares(text: str | None) -> tuple[int, ...] | None:
     if not all(part.strip().isdecimal() for part in parts):
         raise BadInput(f"--canary {text}: takes shares in per cent, or none", hint="--canary 5,25,50")
     found = tuple(int(part) for part in parts)
+    if not all(0 < share < 100 for share in found):
+        raise BadInput(f"--canary {text}: a step takes more than nobody and less than all", hint="--canary 5,25,50")
     if list(found) != sorted(set(found)):
         raise BadInput(f"--canary {text}: each step takes more than the one before", hint="--canary 5,25,50")
     return found

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 240
+# The schemas of what the command at hand has printed.
+_documents: list[str] = []
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -36,8 +38,19 @@ def say(text: str, style: str | None = None) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def begin() -> None:
+    """A command starts: it has printed no document yet."""
+    _documents.clear()
+
+
+def emitted() -> bool:
+    """Whether this command has printed its document; a second one beside it would make stdout no JSON."""
+    return bool(_documents)
+
+
 def emit(schema: str, document: dict[str, Any]) -> None:
     """One JSON document with its schema's name and version, e.g. `cmctl/status/1`."""
+    _documents.append(schema)
     print(json.dumps({"schema": schema, **document}, indent=2, default=str))
 
 

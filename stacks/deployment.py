@@ -109,15 +109,28 @@ def facts(wish: Wish) -> Facts:
     loaded = platforms.load(wish.platform)
     phase = loaded.phase(wish.phase)
     environment = environments.load(wish.environment)
-    version = wish.version or loaded.platform.version
+    version = loaded.platform.version if wish.version is None else wish.version
     _version(version)
     checks.strangers(environment, environments.others(environment.name))
     found = Facts(loaded, phase, environment, version)
     if found.in_cluster:
         kubernetes_checks.check(found.plan)
         return found
+    _for_hosts(wish)
     checks.check(*(found.layout(layer) for layer in found.layers))
     return found
+
+
+def _for_hosts(wish: Wish) -> None:
+    """Refuses at once what a phase on hosts could not do later."""
+    if wish.images:
+        raise BadInput(
+            f"--image {wish.images[0]}: goes with a phase on Kubernetes",
+            why=f"phase {wish.phase} runs on hosts, whose images come from the catalogue",
+            hint=f"cmctl images --phase {wish.phase}",
+        )
+    for share in wish.canary_steps or ():
+        live.canary("green", share)
 
 
 def _version(version: str) -> None:

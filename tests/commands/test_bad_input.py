@@ -21,11 +21,16 @@ CASES = [
     (["deploy", "--phase", "3", "--env", "lab", "--yes"], 7, "cmctl cluster up"),
     (["status", "--phase", "3", "--env", "lab"], 7, "cmctl cluster up"),
     (["deploy", "--phase", "2", "--version", "1 0; rm", "--yes"], 2, "is no version"),
+    (["deploy", "--phase", "2", "--version", "", "--yes"], 2, "is no version"),
+    (["deploy", "--phase", "2", "--canary", "7", "--yes"], 2, "no canary step of 7 %"),
+    (["deploy", "--phase", "2", "--canary", "0,5", "--yes"], 2, "more than nobody"),
+    (["deploy", "--phase", "2", "--image", "backend=example.com/backend", "--yes"], 2, "goes with a phase on Kubernetes"),
     (["deploy"], 2, "--phase"),
     (["destroy", "--yes"], 2, "destroy what?"),
     (["rollback", "--phase", "8", "--yes"], 2, "has no phase 8"),
     (["cost", "--phase", "9"], 2, "phase 9"),
     (["render", "--phase", "2"], 2, "--out"),
+    (["render", "--phase", "2", "--out", __file__], 2, "is a file"),
 ]
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 import cli
+from commands import ui
 from errors import BadInput, CannotTell, CmctlError, GateRefused, Interrupted, Locked, RolledBack, Unreachable
 
 
@@ -57,3 +60,82 @@ def test_a_bug_shows_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     err = capsys.readouterr().err
     assert "ZeroDivisionError" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "path"), [(["dploy"], "cmctl"), (["host", "resize", "x"], "cmctl host resize"), (["lab", "fault", "nope"], "cmctl lab fault")]
+)
+def test_help_of_what_was_meant(words: list[str], path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong word names the help of the command that does not know it: its whole path, and never a command that is not there."""
+    assert cli.main(words) == 2
+    assert f"try:  {path} --help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["host"], ["cost", "prices"]])
+def test_a_group_answers_with_what_it_has(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A group without a command is its help, exit 2, and no failure is told."""
+    assert cli.main(words) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("Usage: cmctl")
+    assert (shown.out, "✗" in shown.err) == ("", False)
+
+
+def test_a_refusal_after_the_document(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who has printed his document and then finds that the answer is no exits so, and prints no second one; the next command may."""
+
+    def refused(**_: object) -> None:
+        ui.emit("cmctl/preview/1", {"changes": ["one"]})
+        raise GateRefused("1 resources would change")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "app", refused)
+        assert cli.main(["preview", "--check", "--json"]) == 3
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["changes"] == ["one"]
+    assert "would change" in shown.err
+    assert cli.main(["dploy", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 2
+
+
+def test_words_of_another_program(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--json` behind `--` is the other program's: nothing of ours is on stdout."""
+    assert cli.main(["exec", "--nope", "backend", "--env", "nowhere", "--", "mongosh", "--json"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_what_the_machine_refuses_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A full disk, or a folder that nobody may write to, is exit 1 with the file and the system's own words."""
+
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/srv/out")
+
+    monkeypatch.setattr(cli, "app", full)
+    assert cli.main(["render"]) == 1
+    err = capsys.readouterr().err
+    assert "/srv/out: No space left on device" in err
+    assert "this is a bug" not in err
+
+
+CALLERS = [
+    ({"PYTHONIOENCODING": "ascii"}, ["cost", "--phase", "2"], "$500 / 50,000"),
+    ({"PYTHONIOENCODING": "latin-1"}, ["phases", "--platform", "nope"], "there is no platform"),
+    ({"COLUMNS": "10"}, ["phases"], "horizontal"),
+]
+
+
+@pytest.mark.parametrize(("environment", "words", "said"), CALLERS)
+def test_any_locale(environment: dict[str, str], words: list[str], said: str) -> None:
+    """A locale without our signs gets others in their place, and never a failure."""
+    code = f"import sys, cli; sys.exit(cli.main({words!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env={**os.environ, **environment}, check=False)
+    assert done.returncode == (2 if "nope" in words else 0)
+    assert said in (done.stdout + done.stderr).decode("latin-1")
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_closed_stream(closed: str) -> None:
+    """Who closes a stream gets the other one as it is: no talk on stdout, no failure."""
+    code = f"import sys; sys.{closed} = None; import cli; code = cli.main(['phases', '--json']); sys.exit(code)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.stdout == "") == (closed == "stdout")
