@@ -11,7 +11,7 @@ from errors import BadInput
 from hosts import door
 from layout.release import ReleaseSpec
 from stacks import operations
-from stacks.deployment import Deployment, Facts, Wish, facts, targets
+from stacks.deployment import Deployment, Facts, Wish, any_facts, facts, targets
 from stacks.events import OnEvent
 from stacks.standing import standing
 from templates import secrets as secret_values
@@ -51,8 +51,9 @@ def adopt(platform: str, environment: str, report: Report, on_event: OnEvent) ->
 
 
 def _facts(platform: str, layer: str, environment: str) -> Facts:
-    number = int(layer.removeprefix("phase")) if layer.startswith("phase") else 1
-    return facts(Wish(platform, number, environment))
+    if not layer.startswith("phase"):
+        return any_facts(platform, environment)
+    return facts(Wish(platform, int(layer.removeprefix("phase")), environment))
 
 
 def _secrets(specs: Mapping[str, ReleaseSpec], found: Mapping[str, Facts]) -> dict[str, str]:

@@ -121,6 +121,15 @@ def facts(wish: Wish) -> Facts:
     return found
 
 
+def any_facts(platform: str, environment: str) -> Facts:
+    """For questions that every phase answers alike, such as which one is live: phase 1's, else those of the first that fits here."""
+    loaded, here = platforms.load(platform), environments.load(environment)
+    played = {role for host in here.hosts.values() for role in host.roles}
+    fitting = [number for number, one in loaded.phases.items() if one.runtime == "compose" and set(one.hosts) <= played]
+    number = min(fitting or loaded.phases, key=lambda one: (one != 1, one))
+    return facts(Wish(platform, number, environment))
+
+
 def _for_hosts(wish: Wish) -> None:
     """Refuses at once what a phase on hosts could not do later."""
     if wish.images:

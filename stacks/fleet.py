@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from errors import BadInput
 from hosts import door
 from layout.release import Target
-from stacks.deployment import Facts, Wish, facts, live_phase, observed, targets
+from stacks.deployment import Facts, Wish, any_facts, facts, live_phase, observed, targets
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,12 @@ def fleet(platform: str, phase: int | None, environment: str) -> Fleet:
 
 def live(platform: str, environment: str) -> int:
     """The phase that users are sent to; where the edge is no host of ours, the one phase that has settled on its hosts."""
-    any_phase = facts(Wish(platform, 1, environment))
+    any_phase = any_facts(platform, environment)
     number = live_phase(any_phase)
     if number is not None:
         return number
-    settled = [] if any_phase.layout("edge").hosts else [one for one in any_phase.loaded.phases if _settled(platform, one, environment)]
+    edge = any_phase.layout("edge")
+    settled = [] if edge.hosts else [one.number for one in edge.phases if _settled(platform, one.number, environment)]
     if len(settled) != 1:
         why = f"phases {', '.join(map(str, settled))} have settled on their hosts" if settled else ""
         raise BadInput(f"no phase of {platform} is live in {environment}", why=why, hint="cmctl deploy --phase 2, or say --phase")
