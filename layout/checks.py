@@ -19,6 +19,8 @@ RESERVED = 0.1
 PEAKS = 1.25
 # Above this share of time up, one balancer host that may fail is too few: a month's allowance is less than an hour.
 TWO_NINES_AND_MORE = 0.999
+# Where an authority that gives certificates looks for its proof (RFC 8555).
+CHALLENGE = "/.well-known/acme-challenge/"
 ANY = "0.0.0.0"  # noqa: S104 - compared with, not listened on
 
 
@@ -145,7 +147,10 @@ def _routes(layout: Layout) -> list[str]:
         return []
     placed = {one.service for one in layout.instances}
     missing = sorted({route.service for route in layout.platform.routes} - placed)
-    return [f"routes lead to {', '.join(missing)}, which phase {layout.phase.number} does not place"] if missing else []
+    findings = [f"routes lead to {', '.join(missing)}, which phase {layout.phase.number} does not place"] if missing else []
+    if layout.environment.tls.origin == "acme" and any(route.path == CHALLENGE for route in layout.platform.routes):
+        findings.append(f"route {CHALLENGE}: load balancers answer the certificate's authority there")
+    return findings
 
 
 def _stores(layout: Layout) -> list[str]:

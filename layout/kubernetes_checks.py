@@ -24,7 +24,7 @@ class Need:
 
 def check(plan: ClusterPlan) -> None:
     """Raises BadInput that lists everything that cannot work in this plan."""
-    checks = (_fits, _largest, _connections, _drain, _sharding, _limits, _waits, _place)
+    checks = (_names, _fits, _largest, _connections, _drain, _sharding, _limits, _waits, _place)
     findings = [finding for one in checks for finding in one(plan)]
     if findings:
         raise BadInput("\n".join(findings), why=f"{plan.stack} cannot work like this", hint="correct the phase's or the environment's file")
@@ -73,6 +73,13 @@ def room(plan: ClusterPlan, nodes: int | None = None) -> Need:
     count = size.count if nodes is None else nodes
     share = (100 - plan.facts.reserved_percent) / 100
     return Need(int(size.cpus * 1000 * share) * count, int(size.memory_mb * share) * count, 110 * count)
+
+
+def _names(plan: ClusterPlan) -> list[str]:
+    """Names of objects: no two of one kind may have the same, and none may end with a dash."""
+    own = {"prometheus", "prometheus-reader", "mongo", *(store.name for store in plan.stores)}
+    taken = [f"{one.service}: an object of ours in the cluster has that name" for one in plan.workloads if one.service in own]
+    return taken + [f"{one.service}: a name in a cluster cannot end with a dash" for one in plan.workloads if one.service.endswith("-")]
 
 
 def _fits(plan: ClusterPlan) -> list[str]:

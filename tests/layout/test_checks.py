@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from environments.model import Environment, Secrets
+from environments.model import Environment, Secrets, Tls
 from errors import BadInput
 from layout import checks
 from layout.model import Layout
@@ -171,3 +171,14 @@ def test_canary_steps_are_the_balancers(steps: tuple[int, ...], wrong: str) -> N
     """Canary steps that no load balancer knows, or that do not rise, are refused with the phase's file, not in the middle of a release."""
     assert wrong in said(changed(gate={"canary": steps}), environment("local"))
     checks.check(*stand(changed(gate={"canary": (5, 25)}), environment("local")))
+
+
+def test_the_authoritys_path() -> None:
+    """A route in the place where load balancers answer the certificate's authority is refused; without such an authority it is one of many."""
+    facts = LOADED.platform.model_dump(by_alias=True)
+    facts["routes"] = (*facts["routes"], facts["routes"][1] | {"path": checks.CHALLENGE})
+    platform, local = Platform.model_validate(facts), environment("local")
+    checks.check(*stand(LOADED.phase(1), local, platform=platform))
+    acme = local.model_copy(update={"tls": Tls(origin="acme", email="ops@example.com")})
+    with pytest.raises(BadInput, match="answer the certificate's authority there"):
+        checks.check(*stand(LOADED.phase(1), acme, platform=platform))

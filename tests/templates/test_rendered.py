@@ -14,7 +14,9 @@ import yaml
 from errors import BadInput
 from layout import live
 from layout.model import SLOTS
-from templates import nginx
+from layout.place import place
+from phases.model import Phase, Platform
+from templates import nginx, prometheus
 from tests.templates.places import CERTIFICATE, LAYERS, layout, spec
 
 
@@ -96,6 +98,17 @@ def test_prometheus_scrapes_everything() -> None:
     jobs = yaml.safe_load(spec(2, "phase2").bundles["local"].files["base/prometheus/prometheus.yml"])["scrape_configs"]
     count = {job["job_name"]: sum(len(one["targets"]) for one in job["static_configs"]) for job in jobs}
     assert count == {"backend": 6, "node": 1, "prometheus": 1, "redis": 2}
+
+
+def test_a_service_called_node() -> None:
+    """Prometheus would not start with two jobs of one name; without a Redis nobody asks for its figures."""
+    placed = layout(2, "phase2")
+    platform, phase = placed.platform.model_dump(by_alias=True), placed.phase.model_dump(by_alias=True)
+    platform["services"]["node"], phase["workloads"]["node"] = platform["services"]["backend"], phase["workloads"]["frontend"]
+    bare = place(Platform.model_validate(platform), Phase.model_validate(phase | {"redis": {}}), placed.environment, "phase2")
+    jobs = [job["job_name"] for job in yaml.safe_load(prometheus.conf(bare))["scrape_configs"]]
+    assert jobs == ["backend", "node-service", "prometheus", "node"]
+    assert bare.all("redis-exporter") == ()
 
 
 @pytest.mark.parametrize(
