@@ -27,6 +27,7 @@ CASES = [
     (["deploy", "--phase", "2", "--image", "backend=example.com/backend", "--yes"], 2, "goes with a phase on Kubernetes"),
     (["deploy"], 2, "--phase"),
     (["destroy", "--yes"], 2, "destroy what?"),
+    (["destroy", "--phase", "2", "--all", "--yes"], 2, "give one of the two"),
     (["rollback", "--phase", "8", "--yes"], 2, "has no phase 8"),
     (["cost", "--phase", "9"], 2, "phase 9"),
     (["render", "--phase", "2"], 2, "--out"),
