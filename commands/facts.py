@@ -8,6 +8,8 @@ import typer
 
 from commands import options
 
+SOURCE_COLUMNS = ("file", "number", "value", "source", "note")
+
 
 def phases(
     platform: options.Platform = "codementee",
@@ -20,7 +22,9 @@ def phases(
 
     loaded = load(platform)
     if as_json:
-        ui.emit("cmctl/phases/1", {"platform": platform, "phases": [phase.model_dump(mode="json") for phase in loaded.phases.values()]})
+        told = [dict(zip(SOURCE_COLUMNS, row, strict=True)) for row in _sources(loaded)] if sources else None
+        found = [phase.model_dump(mode="json") for phase in loaded.phases.values()]
+        ui.emit("cmctl/phases/1", {"platform": platform, "phases": found, **({"sources": told} if sources else {})})
         return
     ui.table(
         ("phase", "name", "users", "concurrent", "p95", "errors", "machines", "database", "CDN"),
@@ -29,7 +33,7 @@ def phases(
         right=("users", "concurrent", "p95", "errors"),
     )
     if sources:
-        ui.table(("file", "number", "value", "source", "note"), list(_sources(loaded)))
+        ui.table(SOURCE_COLUMNS, list(_sources(loaded)))
     ui.hint("cmctl preview --phase 2")
 
 

@@ -114,6 +114,7 @@ def facts(wish: Wish) -> Facts:
     checks.strangers(environment, environments.others(environment.name))
     found = Facts(loaded, phase, environment, version)
     if found.in_cluster:
+        _for_cluster(wish)
         kubernetes_checks.check(found.plan)
         return found
     _for_hosts(wish)
@@ -128,6 +129,15 @@ def any_facts(platform: str, environment: str) -> Facts:
     fitting = [number for number, one in loaded.phases.items() if one.runtime == "compose" and set(one.hosts) <= played]
     number = min(fitting or loaded.phases, key=lambda one: (one != 1, one))
     return facts(Wish(platform, number, environment))
+
+
+def _for_cluster(wish: Wish) -> None:
+    if wish.keep_warm_s is not None:
+        raise BadInput(
+            "--keep-warm: goes with a phase on hosts",
+            why=f"phase {wish.phase} runs in a cluster, which starts the former version anew",
+            hint=f"cmctl rollback --phase {wish.phase} --env {wish.environment} goes back there",
+        )
 
 
 def _for_hosts(wish: Wish) -> None:

@@ -28,7 +28,10 @@ def fleet(platform: str, phase: int | None, environment: str) -> Fleet:
     """Raises BadInput when no phase is live and none was named, or when the phase runs in a cluster."""
     found = facts(Wish(platform, phase if phase is not None else live(platform, environment), environment))
     if found.in_cluster:
-        raise BadInput(f"phase {found.phase.number} runs in a cluster", hint=f"kubectl, or cmctl status --env {environment}")
+        raise BadInput(
+            f"phase {found.phase.number} runs in a cluster",
+            hint=f"kubectl, or cmctl status --phase {found.phase.number} --env {environment}",
+        )
     layer = f"phase{found.phase.number}"
     doors = tuple(one.host for one in found.layout(layer).fixed if one.name == "balancer")
     return Fleet(found, found.stack(layer), targets(found, layer), doors)

@@ -19,6 +19,8 @@ CASES = [
     (["deploy", "--phase", "2", "--platform", "codementy", "--yes"], 2, "did you mean codementee"),
     (["deploy", "--phase", "3", "--yes"], 2, "kube_context"),
     (["deploy", "--phase", "3", "--env", "lab", "--yes"], 7, "cmctl cluster up"),
+    (["deploy", "--phase", "3", "--env", "lab", "--keep-warm", "1h", "--yes"], 2, "goes with a phase on hosts"),
+    (["drain", "x", "--phase", "3", "--env", "lab"], 2, "cmctl status --phase 3 --env lab"),
     (["status", "--phase", "3", "--env", "lab"], 7, "cmctl cluster up"),
     (["deploy", "--phase", "2", "--version", "1 0; rm", "--yes"], 2, "is no version"),
     (["deploy", "--phase", "2", "--version", "", "--yes"], 2, "is no version"),
@@ -85,6 +87,18 @@ def test_without_a_terminal_nobody_is_asked(
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert cli.main(["rollback", "--phase", "2"]) == 2
     assert "--yes" in capsys.readouterr().err
+
+
+def test_sources_are_in_the_document(capsys: pytest.CaptureFixture[str]) -> None:
+    """`phases --sources --json` has every number's source too, as the table has."""
+    assert cli.main(["phases", "--sources", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["sources"]
+    assert {
+        "file": "phase2.yaml",
+        "number": "balancer.keepalive",
+        "value": 32,
+        "source": "scaling guide, nginx: keepalive 32",
+    }.items() <= next(one for one in told if one["number"] == "balancer.keepalive" and one["file"] == "phase2.yaml").items()
 
 
 def test_render_writes_the_same_bytes(private_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
