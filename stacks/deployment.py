@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from documents import did_you_mean
 from environments import home as homes
 from environments import load as environments
 from environments import secrets as secret_store
@@ -17,6 +18,7 @@ from errors import BadInput
 from hosts import door
 from hosts.observe import Observed
 from images import versions
+from images.catalogue import CATALOGUE
 from images.resolve import Resolved, resolve
 from layout import checks, kubernetes, kubernetes_checks, live
 from layout.kubernetes import ClusterPlan
@@ -118,6 +120,7 @@ def facts(wish: Wish) -> Facts:
         kubernetes_checks.check(found.plan)
         return found
     _for_hosts(wish)
+    _images_exist(loaded, phase)
     checks.check(*(found.layout(layer) for layer in found.layers))
     return found
 
@@ -159,6 +162,17 @@ def _version(version: str) -> None:
             why="letters, digits, dots, dashes and underscores, at most 64",
             hint="cmctl deploy --version 1.2.3",
         )
+
+
+def _images_exist(loaded: Loaded, phase: Phase) -> None:
+    head = loaded.documents[0]
+    for name in phase.workloads:
+        image = loaded.platform.services[name].image
+        if image not in CATALOGUE:
+            raise BadInput(
+                f"{head.path}:{head.line(('services', name, 'image'))}: services.{name}.image: there is no image {image}{did_you_mean(image, list(CATALOGUE))}",
+                hint="an entry in images/catalogue.py, and a recipe beside it (images/README.md)",
+            )
 
 
 def prepare(wish: Wish, report: Report) -> Deployment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 
 import cli
 from environments.load import ROOT
+from phases.load import ROOT as PLATFORMS
 
 CASES = [
     (["deploy", "--phase", "9", "--yes"], 2, "has no phase 9"),
@@ -99,6 +101,26 @@ def test_sources_are_in_the_document(capsys: pytest.CaptureFixture[str]) -> None
         "value": 32,
         "source": "scaling guide, nginx: keepalive 32",
     }.items() <= next(one for one in told if one["number"] == "balancer.keepalive" and one["file"] == "phase2.yaml").items()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A platform of one's own, of Codementee's figures."""
+    own = tmp_path / "platforms" / "shop"
+    shutil.copytree(PLATFORMS / "codementee", own)
+    text = (own / "platform.yaml").read_text(encoding="utf-8")
+    (own / "platform.yaml").write_text(text.replace("name: codementee", "name: shop", 1), encoding="utf-8")
+    monkeypatch.setenv("CMCTL_PLATFORMS", str(own.parent))
+    return own
+
+
+def test_an_image_that_is_not_there(shop: Path, private_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A service whose image no catalogue holds is told with its line and a guess, before anything is asked or written."""
+    text = (shop / "platform.yaml").read_text(encoding="utf-8")
+    (shop / "platform.yaml").write_text(text.replace("image: backend", "image: back-end", 1), encoding="utf-8")
+    assert cli.main(["render", "--platform", "shop", "--phase", "1", "--out", str(tmp_path / "out")]) == 2
+    assert "platform.yaml:18: services.backend.image: there is no image back-end (did you mean backend?)" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_render_writes_the_same_bytes(private_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
