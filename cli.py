@@ -66,8 +66,7 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", envvar="CMCTL_DEBUG", help="Show the traceback of an error.")] = False,
     _version_wanted: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
-    if debug:
-        os.environ["CMCTL_DEBUG"] = "1"
+    os.environ["CMCTL_DEBUG"] = "1" if debug else ""
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -134,3 +134,13 @@ def test_a_closed_stream(closed: str, monkeypatch: pytest.MonkeyPatch, capsys: p
     shown = capsys.readouterr()
     assert ("Codementee" in shown.out, "--nope" in shown.err) == ((False, True) if closed == "stdout" else (True, False))
     assert "next:" not in shown.out
+
+
+@pytest.mark.parametrize(("value", "shown"), [("1", True), ("true", True), ("0", False), ("false", False), ("", False)])
+def test_a_traceback_where_it_is_asked_for(
+    value: str, shown: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CMCTL_DEBUG=0 is no wish for tracebacks."""
+    monkeypatch.setenv("CMCTL_DEBUG", value)
+    assert cli.main(["phases", "--platform", "nope"]) == 2
+    assert ("Traceback" in capsys.readouterr().err) == shown
