@@ -148,6 +148,11 @@ def _routes(layout: Layout) -> list[str]:
     placed = {one.service for one in layout.instances}
     missing = sorted({route.service for route in layout.platform.routes} - placed)
     findings = [f"routes lead to {', '.join(missing)}, which phase {layout.phase.number} does not place"] if missing else []
+    findings += [
+        f"job {job.name} runs in {job.service}, which phase {layout.phase.number} does not place"
+        for job in layout.platform.jobs
+        if job.service not in placed
+    ]
     if layout.environment.tls.origin == "acme" and any(route.path == CHALLENGE for route in layout.platform.routes):
         findings.append(f"route {CHALLENGE}: load balancers answer the certificate's authority there")
     return findings

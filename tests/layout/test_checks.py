@@ -182,3 +182,11 @@ def test_the_authoritys_path() -> None:
     acme = local.model_copy(update={"tls": Tls(origin="acme", email="ops@example.com")})
     with pytest.raises(BadInput, match="answer the certificate's authority there"):
         checks.check(*stand(LOADED.phase(1), acme, platform=platform))
+
+
+def test_a_job_has_a_place() -> None:
+    """A job of a service that the phase does not place would never run, without a word: it is refused."""
+    facts = LOADED.platform.model_dump(by_alias=True)
+    facts["jobs"] = ({**facts["jobs"][0], "service": "payment"},)
+    with pytest.raises(BadInput, match="job indexes runs in payment, which phase 1 does not place"):
+        checks.check(*stand(LOADED.phase(1), environment("local"), platform=Platform.model_validate(facts)))
