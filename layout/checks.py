@@ -28,7 +28,7 @@ def check(*layouts: Layout) -> None:
     """Raises BadInput that lists everything that cannot work when these layers of one environment stand together."""
     findings = [*_room(layouts), *_ports(layouts)]
     for layout in layouts:
-        findings += [*_connections(layout), *_routes(layout), *_stores(layout), *_canary(layout)]
+        findings += [*_connections(layout), *_routes(layout), *_jobs(layout), *_stores(layout), *_canary(layout)]
     if findings:
         stacks = ", ".join(layout.stack for layout in layouts)
         raise BadInput("\n".join(findings), why=f"{stacks} cannot work like this", hint="correct the phase's or the environment's file")
@@ -148,14 +148,18 @@ def _routes(layout: Layout) -> list[str]:
     placed = {one.service for one in layout.instances}
     missing = sorted({route.service for route in layout.platform.routes} - placed)
     findings = [f"routes lead to {', '.join(missing)}, which phase {layout.phase.number} does not place"] if missing else []
-    findings += [
-        f"job {job.name} runs in {job.service}, which phase {layout.phase.number} does not place"
-        for job in layout.platform.jobs
-        if job.service not in placed
-    ]
     if layout.environment.tls.origin == "acme" and any(route.path == CHALLENGE for route in layout.platform.routes):
         findings.append(f"route {CHALLENGE}: load balancers answer the certificate's authority there")
     return findings
+
+
+def _jobs(layout: Layout) -> list[str]:
+    placed = {one.service for one in layout.instances}
+    return [
+        f"job {job.name} runs in {job.service}, which phase {layout.phase.number} does not place"
+        for job in layout.platform.jobs
+        if placed and job.service not in placed
+    ]
 
 
 def _stores(layout: Layout) -> list[str]:
