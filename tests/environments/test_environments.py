@@ -187,3 +187,10 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     monkeypatch.setenv("CMCTL_CACHE", "/cache")
     assert (homes.home(), homes.cache()) == (Path("/state/cmctl"), Path("/cache"))
+
+
+def test_a_tilde_is_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` in CMCTL_HOME, which no shell has expanded in a CI's file, is the home and no folder of that name."""
+    monkeypatch.setenv("HOME", "/srv/ops")
+    monkeypatch.setenv("CMCTL_HOME", "~/state")
+    assert homes.home() == Path("/srv/ops/state")
