@@ -8,6 +8,8 @@ import typer
 
 from commands import options
 
+# Below it two digits of a percentage would show nothing.
+SMALL = 0.0001
 SOURCE_COLUMNS = ("file", "number", "value", "source", "note")
 
 
@@ -41,10 +43,10 @@ def _row(phase: object) -> tuple[object, ...]:
     from phases.model import Phase
 
     assert isinstance(phase, Phase)  # noqa: S101 - the loader's promise, for the type checker
-    machines = ", ".join(f"{size.count} {role} {size.memory_mb // 1024} GB" for role, size in phase.hosts.items())
+    machines = ", ".join(f"{size.count} {role} {round(size.memory_mb / 1024, 1):g} GB" for role, size in phase.hosts.items())
     slo = phase.slo
     return (
-        phase.number, phase.name, f"{phase.target.users:,}", f"{phase.target.concurrent:,}", f"{slo.p95_ms} ms", f"{slo.error_ratio:.2%}",
+        phase.number, phase.name, f"{phase.target.users:,}", f"{phase.target.concurrent:,}", f"{slo.p95_ms} ms", f"{slo.error_ratio:.{2 if slo.error_ratio >= SMALL else 4}%}",
         machines, phase.database.tier, phase.cdn.plan,
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -121,6 +122,17 @@ def test_an_image_that_is_not_there(shop: Path, private_home: Path, tmp_path: Pa
     assert cli.main(["render", "--platform", "shop", "--phase", "1", "--out", str(tmp_path / "out")]) == 2
     assert "platform.yaml:18: services.backend.image: there is no image back-end (did you mean backend?)" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_small_figures_are_not_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A machine of 512 MB has no 0 GB, and one error in 100,000 is more than 0.00 %."""
+    text = (shop / "phase0.yaml").read_text(encoding="utf-8")
+    text = re.sub(r"(hosts:.*?memory_mb: (?:\{value: )?)2048", r"\g<1>512", text, count=1, flags=re.DOTALL)
+    (shop / "phase0.yaml").write_text(re.sub(r"(error_ratio: (?:\{value: )?)0\.001", r"\g<1>0.00001", text, count=1), encoding="utf-8")
+    assert cli.main(["phases", "--platform", "shop"]) == 0
+    shown = capsys.readouterr().out
+    assert "1 app 0.5 GB" in shown
+    assert "0.0010%" in shown
 
 
 def test_render_writes_the_same_bytes(private_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
