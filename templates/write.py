@@ -36,16 +36,19 @@ def _rendered(folder: Path) -> bool:
 def _layer(bundles: Mapping[str, Bundle], out: Path) -> dict[str, int]:
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
-    written = {}
-    for host, bundle in bundles.items():
-        for path, text in bundle.files.items():
-            written[f"{host}/{path}"] = _put(fresh / host / path, text, 0o644, 0o755)
-        for path, text in bundle.secret_files.items():
-            written[f"{host}/{path}"] = _put(fresh / host / path, text, 0o600, 0o700)
-    fresh.chmod(0o755)
-    shutil.rmtree(out, ignore_errors=True)
-    fresh.replace(out)
+    try:
+        written = {path: size for host, bundle in bundles.items() for path, size in _host(bundle, fresh, host).items()}
+        fresh.chmod(0o755)
+        shutil.rmtree(out, ignore_errors=True)
+        fresh.replace(out)
+    finally:  # a full disk or Ctrl-C leaves no secrets behind
+        shutil.rmtree(fresh, ignore_errors=True)
     return written
+
+
+def _host(bundle: Bundle, folder: Path, host: str) -> dict[str, int]:
+    plain = {f"{host}/{path}": _put(folder / host / path, text, 0o644, 0o755) for path, text in bundle.files.items()}
+    return plain | {f"{host}/{path}": _put(folder / host / path, text, 0o600, 0o700) for path, text in bundle.secret_files.items()}
 
 
 def _put(path: Path, text: str, mode: int, folder_mode: int) -> int:

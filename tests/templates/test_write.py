@@ -51,3 +51,13 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "phase1").symlink_to(tmp_path / "nowhere")
     with pytest.raises(BadInput):
         write({"phase1": LAYERS["phase1"]}, tmp_path)
+
+
+def test_nothing_half_done_stays(tmp_path: Path) -> None:
+    """What cannot be written whole leaves no folder with a part of the secrets, and the rendering before stays."""
+    write(LAYERS, tmp_path)
+    broken = {"data": {"one": Bundle(files={"base/x": "new"}, secret_files={"base/secrets/\0": "s"})}}
+    with pytest.raises(ValueError, match="null byte"):
+        write(broken, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "phase1"]
+    assert (tmp_path / "data/one/base/compose.yaml").read_text(encoding="utf-8") == "a\n"
