@@ -78,6 +78,9 @@ def room(plan: ClusterPlan, nodes: int | None = None) -> Need:
 def _names(plan: ClusterPlan) -> list[str]:
     """Names of objects: no two of one kind may have the same, and none may end with a dash."""
     own = {"prometheus", "prometheus-reader", "mongo", *(store.name for store in plan.stores)}
+    own |= {f"{one.service}-{end}" for one in plan.workloads for end in ("pods", "canary")} | {
+        f"job-{job.name}" for job in plan.platform.jobs
+    }
     taken = [f"{one.service}: an object of ours in the cluster has that name" for one in plan.workloads if one.service in own]
     return taken + [f"{one.service}: a name in a cluster cannot end with a dash" for one in plan.workloads if one.service.endswith("-")]
 

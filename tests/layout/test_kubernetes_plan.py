@@ -179,7 +179,14 @@ def test_the_quota_has_room_for_pods_that_go() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong"), [("mongo", "an object of ours"), ("redis-cache", "an object of ours"), ("api-", "end with a dash")]
+    ("name", "wrong"),
+    [
+        ("mongo", "an object of ours"),
+        ("redis-cache", "an object of ours"),
+        ("user-canary", "an object of ours"),
+        ("job-indexes", "an object of ours"),
+        ("api-", "end with a dash"),
+    ],
 )
 def test_names_that_a_cluster_cannot_have(name: str, wrong: str) -> None:
     """A service called like an object that the phase brings itself, or as no object may be, is refused before anything is applied."""
