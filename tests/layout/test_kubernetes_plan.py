@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from environments.load import ROOT as ENVIRONMENTS
 from environments.load import load as load_environment
-from environments.model import Cluster, Providers
+from environments.model import Cluster, Providers, Secrets
 from errors import BadInput
 from layout import kubernetes_checks as checks
 from layout.kubernetes import ClusterPlan, plan
@@ -195,3 +195,12 @@ def test_names_that_a_cluster_cannot_have(name: str, wrong: str) -> None:
     facts["kubernetes"]["pods"][name] = facts["kubernetes"]["pods"]["user"]
     assert f"{name}: " in (said := refused(plan(Platform.model_validate(platform), Phase.model_validate(facts), LOCAL)))
     assert wrong in said
+
+
+def test_a_redis_that_is_not_there() -> None:
+    """A pod that wants the address of a Redis which the phase does not run is refused where secrets are made up."""
+    facts = LOADED.phase(3).model_dump(by_alias=True)
+    del facts["kubernetes"]["stores"]["sessions"]
+    phase = Phase.model_validate(facts)
+    assert "REDIS_SESSIONS_URL leads to a Redis that phase 3 does not run" in refused(plan(LOADED.platform, phase, LOCAL))
+    checks.check(plan(LOADED.platform, phase, LOCAL.model_copy(update={"secrets": Secrets(origin="env")})))
