@@ -8,6 +8,8 @@ import typer
 
 from commands import deploy, options
 
+# Of each container, where nobody says how many or since when.
+LINES = 100
 Host = Annotated[str, typer.Option("--host", help="Only on this host.")]
 Part = Annotated[
     Literal["live", "blue", "green", "base", "all"],
@@ -39,16 +41,19 @@ def logs(
     platform: options.Platform = "codementee",
     host: Host = "",
     slot: Part = "live",
-    tail: Annotated[int, typer.Option("--tail", "-n", min=0, help="Lines of each container.")] = 100,
+    tail: Annotated[
+        int | None, typer.Option("--tail", "-n", min=0, help="Lines of each container. [default: 100; with --since all]")
+    ] = None,
     since: Annotated[str, typer.Option("--since", help="10m, or a time such as 2026-11-21T08:00:00Z.")] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
 ) -> None:
     """Log lines of the live containers on all hosts, in the order they were written."""
-    from commands import fleet_view
+    from commands import fleet_view, parse
     from hosts.inspect import Wanted
     from stacks.fleet import fleet
 
-    fleet_view.show_logs(fleet(platform, phase, env), Wanted(name, host, slot), None if since else tail, since, follow=follow)
+    start, most = parse.since(since), tail if tail is not None or since else LINES
+    fleet_view.show_logs(fleet(platform, phase, env), Wanted(name, host, slot), most, start, follow=follow)
 
 
 def execute(

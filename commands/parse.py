@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
 from errors import BadInput
 
+DURATION = re.compile(r"(?=\d)(\d{1,6}h)?(\d{1,6}m)?(\d{1,6}s)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
 
 
@@ -34,3 +36,15 @@ def seconds(text: str | None, option: str) -> int | None:
     if not found:
         raise BadInput(f"{option} {text}: takes a time", hint=f"{option} 90s, {option} 30m, {option} 1h")
     return int(found[1]) * SECONDS[found[2]]
+
+
+def since(text: str) -> str:
+    """`10m`, `1h30m`, `2d`, a day or a time → as the container engine takes it; nothing given stays nothing."""
+    if not text or DURATION.fullmatch(text):
+        return text
+    if days := re.fullmatch(r"(\d{1,4})d", text):
+        return f"{int(days[1]) * 24}h"
+    try:
+        return datetime.datetime.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise BadInput(f"--since {text}: takes how long ago, or a time", hint="--since 10m, --since 2026-11-21T08:00:00Z") from error

@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 import cli
+from commands import fleet_view
 from environments.load import ROOT
 from phases.load import ROOT as PLATFORMS
+from stacks import fleet as fleet_of_stacks
 
 CASES = [
     (["deploy", "--phase", "9", "--yes"], 2, "has no phase 9"),
@@ -34,6 +36,7 @@ CASES = [
     (["destroy", "--yes"], 2, "destroy what?"),
     (["destroy", "--phase", "2", "--all", "--yes"], 2, "give one of the two"),
     (["rollback", "--phase", "8", "--yes"], 2, "has no phase 8"),
+    (["drain", "app1", "--wait", "soon"], 2, "--wait soon: takes a time"),
     (["cost", "--phase", "9"], 2, "phase 9"),
     (["render", "--phase", "2"], 2, "--out"),
     (["render", "--phase", "2", "--out", __file__], 2, "is a file"),
@@ -122,6 +125,20 @@ def test_an_image_that_is_not_there(shop: Path, private_home: Path, tmp_path: Pa
     assert cli.main(["render", "--platform", "shop", "--phase", "1", "--out", str(tmp_path / "out")]) == 2
     assert "platform.yaml:18: services.backend.image: there is no image back-end (did you mean backend?)" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+LOGS = [([], 100, ""), (["-n", "5"], 5, ""), (["--since", "10m"], None, "10m"), (["--since", "2d", "-n", "0"], 0, "48h")]
+
+
+@pytest.mark.parametrize(("words", "tail", "since"), LOGS)
+def test_how_many_lines(words: list[str], tail: int | None, since: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`logs` shows 100 lines of each container, or all since a time, or as many as are asked for, also since a time."""
+    asked: list[tuple[int | None, str]] = []
+    monkeypatch.setattr(fleet_of_stacks, "fleet", lambda *_: None)
+    monkeypatch.setattr(fleet_view, "show_logs", lambda _, __, tail, since, **___: asked.append((tail, since)))
+    assert cli.main(["logs", *words]) == 0
+    assert asked == [(tail, since)]
+    assert cli.main(["logs", "--since", "yesterday"]) == 2
 
 
 def test_small_figures_are_not_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
