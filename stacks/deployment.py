@@ -120,7 +120,6 @@ def facts(wish: Wish) -> Facts:
         kubernetes_checks.check(found.plan)
         return found
     _for_hosts(wish)
-    _images_exist(loaded, phase)
     checks.check(*(found.layout(layer) for layer in found.layers))
     return found
 
@@ -231,6 +230,8 @@ def images(found: Facts, report: Report) -> dict[str, Resolved]:
 
 
 def image_names(found: Facts) -> list[str]:
+    """Raises BadInput for an image that the catalogue does not hold: not sooner, because what serves is no matter of it."""
+    _images_exist(found.loaded, found.phase)
     used = {one.image for layout in _on_hosts(found).values() for one in layout.fixed}
     services = found.loaded.platform.services
     return sorted(used | {services[one.service].image for layout in _on_hosts(found).values() for one in layout.instances})
