@@ -8,7 +8,7 @@ from typing import Any
 from layout.kubernetes import plan
 from phases.model import Phase, Platform
 from stacks.kubernetes import settings
-from stacks.kubernetes.spec import ClusterSpec
+from stacks.kubernetes.spec import ClusterSpec, wanted
 from tests.stacks import clusters
 
 
@@ -43,3 +43,13 @@ def test_names_with_dashes() -> None:
     found = plan(Platform.model_validate(platform), Phase.model_validate(phase), spec.plan.environment)
     given = settings.values(dataclasses.replace(spec, plan=found), found.workload("booking"), "stable")
     assert given["ORDER_API_URL"].startswith("http://order-api.")
+
+
+def test_who_runs_no_redis_has_no_password() -> None:
+    """A phase without a Redis of its own is given the address of somebody else's, and no password for none."""
+    spec = clusters.spec()
+    facts = spec.plan.phase.model_dump(by_alias=True)
+    facts["kubernetes"]["stores"] = {}
+    bare = plan(spec.plan.platform, Phase.model_validate(facts), spec.plan.environment)
+    assert set(wanted(bare)) == set(spec.plan.platform.secrets)
+    assert set(wanted(spec.plan)) == {*spec.plan.platform.secrets, "REDIS_PASSWORD"} - {"REDIS_CACHE_URL", "REDIS_SESSIONS_URL"}
