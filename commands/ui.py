@@ -56,17 +56,17 @@ def emit(schema: str, document: dict[str, Any]) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", right: Sequence[str] = ()) -> None:
     from rich.table import Table
+    from rich.text import Text
 
-    view = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    # Texts, not strings: what stands in a person's file is no markup.
+    view = Table(
+        title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)
+    )
     for column in columns:
         view.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        view.add_row(*[_cell(cell) for cell in row])
+        view.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
     console().print(view)
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value).replace("[", r"\[")
 
 
 def error(failure: CmctlError) -> None:

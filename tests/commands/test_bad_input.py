@@ -141,6 +141,17 @@ def test_how_many_lines(words: list[str], tail: int | None, since: str, monkeypa
     assert cli.main(["logs", "--since", "yesterday"]) == 2
 
 
+@pytest.mark.parametrize("title", ["Shop [beta]", "Shop [/x]", r"Shop \\[x] [red]"])
+def test_brackets_are_shown(title: str, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Brackets in a title or a source are shown as they are written, and are no commands to the terminal."""
+    text = (shop / "platform.yaml").read_text(encoding="utf-8")
+    (shop / "platform.yaml").write_text(text.replace("title: Codementee", f"title: '{title}'", 1), encoding="utf-8")
+    facts = (shop / "phase1.yaml").read_text(encoding="utf-8")
+    (shop / "phase1.yaml").write_text(facts.replace('source: "scaling guide"', f"source: '{title}'", 1), encoding="utf-8")
+    assert cli.main(["phases", "--platform", "shop", "--sources"]) == 0
+    assert capsys.readouterr().out.count(title) == 2
+
+
 def test_small_figures_are_not_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A machine of 512 MB has no 0 GB, and one error in 100,000 is more than 0.00 %."""
     text = (shop / "phase0.yaml").read_text(encoding="utf-8")
