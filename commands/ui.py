@@ -60,7 +60,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 
     # Texts, not strings: what stands in a person's file is no markup.
     view = Table(
-        title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)
+        title=Text(title, style="table.title") if title else None,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        padding=(0, 2, 0, 0),
     )
     for column in columns:
         view.add_column(column, justify="right" if column in right else "left", overflow="fold")
