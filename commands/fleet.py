@@ -46,14 +46,22 @@ def logs(
     ] = None,
     since: Annotated[str, typer.Option("--since", help="10m, or a time such as 2026-11-21T08:00:00Z.")] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Log lines of the live containers on all hosts, in the order they were written."""
     from commands import fleet_view, parse
+    from errors import BadInput
     from hosts.inspect import Wanted
     from stacks.fleet import fleet
 
+    if follow and as_json:
+        raise BadInput("--follow has no end, and --json is one document", hint="give one of the two")
     start, most = parse.since(since), tail if tail is not None or since else LINES
-    fleet_view.show_logs(fleet(platform, phase, env), Wanted(name, host, slot), most, start, follow=follow)
+    where, wanted = fleet(platform, phase, env), Wanted(name, host, slot)
+    if as_json:
+        fleet_view.emit_logs(where, wanted, most, start)
+    else:
+        fleet_view.show_logs(where, wanted, most, start, follow=follow)
 
 
 def execute(

@@ -40,6 +40,14 @@ def show_releases(stack: str, rows: list[dict[str, Any]]) -> None:
     ui.table(("release", "version", "slot", "state"), [(row["release"], row["version"], row["slot"] or "", row["state"]) for row in rows])
 
 
+def emit_logs(where: Fleet, wanted: Wanted, tail: int | None, since: str) -> None:
+    """`logs --json`: every line with its host, container and time."""
+    from hosts import door
+
+    lines = door.logs_now(where.stack, where.targets, wanted, tail=tail, since=since)
+    ui.emit("cmctl/logs/1", {"stack": where.stack, "lines": [vars(line) for line in lines]})
+
+
 def show_logs(where: Fleet, wanted: Wanted, tail: int | None, since: str, *, follow: bool) -> None:
     from hosts import door
 

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -14,6 +15,8 @@ import yaml
 import cli
 from commands import fleet_view
 from environments.load import ROOT
+from hosts import door
+from hosts.inspect import Line
 from phases.load import ROOT as PLATFORMS
 from stacks import fleet as fleet_of_stacks
 
@@ -139,6 +142,16 @@ def test_how_many_lines(words: list[str], tail: int | None, since: str, monkeypa
     assert cli.main(["logs", *words]) == 0
     assert asked == [(tail, since)]
     assert cli.main(["logs", "--since", "yesterday"]) == 2
+
+
+def test_log_lines_as_a_document(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`logs --json` is one document with every line's host, container and time; what has no end is none."""
+    line = Line("2026-11-21T08:00:00.123456789Z", "app1", "shop-stage-phase1-blue-backend-1", "[1] started")
+    monkeypatch.setattr(fleet_of_stacks, "fleet", lambda *_: SimpleNamespace(stack="shop-stage-phase1", targets={}))
+    monkeypatch.setattr(door, "logs_now", lambda *_, **__: [line])
+    assert cli.main(["logs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"schema": "cmctl/logs/1", "stack": "shop-stage-phase1", "lines": [vars(line)]}
+    assert cli.main(["logs", "--json", "--follow"]) == 2
 
 
 @pytest.mark.parametrize("title", ["Shop [beta]", "Shop [/x]", r"Shop \\[x] [red]"])
