@@ -40,13 +40,13 @@ def adopt(platform: str, environment: str, report: Report, on_event: OnEvent) ->
     drift = [line for one in door.compare_now(specs).values() for line in one.differences]
     if drift:
         raise BadInput("the hosts differ from their own books", why="\n".join(drift), hint=f"cmctl drift --env {environment} --fix")
-    any_facts = next(iter(found.values()))
-    secrets = secret_store.restore(any_facts.environment, platform, _secrets(specs, found), homes.home())
+    first = next(iter(found.values()))
+    secrets = secret_store.restore(first.environment, platform, _secrets(specs, found), homes.home())
     for layer in sorted(specs, key=lambda one: (one == "edge", one != "data", one)):
         report(f"{layer}: {specs[layer].release_id()}")
         deployment = Deployment(found[layer], {layer: specs[layer]}, {}, {})
         operations.follow(deployment, operations.settings(found[layer], report), layer, on_event)
-    left = tuple(layer for layer in any_facts.layers if layer in {"data", "edge"} and layer not in specs)
+    left = tuple(layer for layer in first.layers if layer in {"data", "edge"} and layer not in specs)
     return Adopted({layer: spec.release_id() for layer, spec in specs.items()}, tuple(secrets), left)
 
 
