@@ -11,7 +11,7 @@ from errors import BadInput
 from hosts import door
 from layout.release import ReleaseSpec
 from stacks import operations
-from stacks.deployment import Deployment, Facts, Wish, any_facts, facts, targets
+from stacks.deployment import Deployment, Facts, Wish, facts, facts_of_any, targets
 from stacks.events import OnEvent
 from stacks.standing import standing
 from templates import secrets as secret_values
@@ -40,19 +40,19 @@ def adopt(platform: str, environment: str, report: Report, on_event: OnEvent) ->
     drift = [line for one in door.compare_now(specs).values() for line in one.differences]
     if drift:
         raise BadInput("the hosts differ from their own books", why="\n".join(drift), hint=f"cmctl drift --env {environment} --fix")
-    first = next(iter(found.values()))
-    secrets = secret_store.restore(first.environment, platform, _secrets(specs, found), homes.home())
+    any_facts = next(iter(found.values()))
+    secrets = secret_store.restore(any_facts.environment, platform, _secrets(specs, found), homes.home())
     for layer in sorted(specs, key=lambda one: (one == "edge", one != "data", one)):
         report(f"{layer}: {specs[layer].release_id()}")
         deployment = Deployment(found[layer], {layer: specs[layer]}, {}, {})
         operations.follow(deployment, operations.settings(found[layer], report), layer, on_event)
-    left = tuple(layer for layer in first.layers if layer in {"data", "edge"} and layer not in specs)
+    left = tuple(layer for layer in any_facts.layers if layer in {"data", "edge"} and layer not in specs)
     return Adopted({layer: spec.release_id() for layer, spec in specs.items()}, tuple(secrets), left)
 
 
 def _facts(platform: str, layer: str, environment: str) -> Facts:
     if not layer.startswith("phase"):
-        return any_facts(platform, environment)
+        return facts_of_any(platform, environment)
     return facts(Wish(platform, int(layer.removeprefix("phase")), environment))
 
 

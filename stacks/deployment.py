@@ -124,7 +124,7 @@ def facts(wish: Wish) -> Facts:
     return found
 
 
-def any_facts(platform: str, environment: str) -> Facts:
+def facts_of_any(platform: str, environment: str) -> Facts:
     """For questions that every phase answers alike, such as which one is live: phase 1's, else those of the first that fits here."""
     loaded, here = platforms.load(platform), environments.load(environment)
     played = {role for host in here.hosts.values() for role in host.roles}

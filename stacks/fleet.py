@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from errors import BadInput
 from hosts import door
 from layout.release import Target
-from stacks.deployment import Facts, Wish, any_facts, facts, live_phase, observed, targets
+from stacks.deployment import Facts, Wish, facts, facts_of_any, live_phase, observed, targets
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def fleet(platform: str, phase: int | None, environment: str) -> Fleet:
 
 def live(platform: str, environment: str) -> int:
     """The phase that users are sent to; where the edge is no host of ours, the one phase that has settled on its hosts."""
-    any_phase = any_facts(platform, environment)
+    any_phase = facts_of_any(platform, environment)
     number = live_phase(any_phase)
     if number is not None:
         return number

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hosts.observe import Observed
 from phases.load import Loaded
 from phases.model import Phase
-from stacks.deployment import Facts, Wish, any_facts, facts, live_phase, observed
+from stacks.deployment import Facts, Wish, facts, facts_of_any, live_phase, observed
 from templates import names
 
 
@@ -29,7 +29,7 @@ def _that_may_stand(found: Facts) -> tuple[Phase, ...]:
 
 def standing(platform: str, environment: str) -> Standing:
     """What runs in an environment, read from its hosts."""
-    any_phase = any_facts(platform, environment)
+    any_phase = facts_of_any(platform, environment)
     found: dict[str, dict[str, Observed]] = {}
     for phase in _that_may_stand(any_phase):
         here = facts(Wish(platform, phase.number, environment))

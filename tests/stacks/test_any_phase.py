@@ -13,7 +13,7 @@ from environments.load import ROOT as ENVIRONMENTS
 from errors import BadInput
 from phases.load import ROOT as PLATFORMS
 from stacks import fleet, standing
-from stacks.deployment import any_facts
+from stacks.deployment import facts_of_any
 
 Own = Callable[..., None]
 
@@ -46,7 +46,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Own:
 def test_any_phase_will_do(phases: tuple[int, ...], roles: tuple[str, ...], which: int, own: Own) -> None:
     """A platform without a phase 1, or with phases that this environment cannot hold, is looked at all the same."""
     own(*phases, roles=roles)
-    assert any_facts("codementee", "local").phase.number == which
+    assert facts_of_any("codementee", "local").phase.number == which
     found = standing.standing("codementee", "local")
     assert (found.live, found.layers) == (None, {})
     with pytest.raises(BadInput, match="no phase of codementee is live in local"):
