@@ -7,6 +7,7 @@ every number below it that names no source of its own. `read` unwraps the values
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ DEEPEST = 40
 LONGEST = 80
 # YAML 1.1 gives `=` and `<<` types of their own; here they are text.
 PUNCTUATION = {"tag:yaml.org,2002:value", "tag:yaml.org,2002:merge"}
+# To YAML 1.1 0600 is 384 and 1:30 is 90.
+SURPRISING = re.compile(r"[-+]?(0[0-9_]+|[0-9_]+(:[0-9.]+)+)")
 RULE = "rule"
 PLAIN = {
     "model_type": "should be a section of keys",
@@ -112,9 +115,12 @@ class _Reader:
 
     def scalar(self, node: yaml.Node, at: Location) -> Any:
         try:
-            return _scalar(node)
+            value = _scalar(node)
         except ValueError as error:  # 2026-13-01 looks like a date, 0b_ like a number
             raise self.refuse(node, f"{dotted(at)}: cannot be read", why=str(error), hint="put it in quotes if it is text") from error
+        if self.provenance and isinstance(value, int | float) and SURPRISING.fullmatch(node.value):
+            raise self.refuse(node, f"{dotted(at)}: YAML reads {node.value} as {value}", hint=f"write {value}, or quotes if it is text")
+        return value
 
     def mapping(self, node: yaml.MappingNode, at: Location, source: Source | None) -> Any:
         children = self.children(node, at)

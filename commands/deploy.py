@@ -127,8 +127,11 @@ def destroy(
 ) -> None:
     """Remove one phase, or everything, of an environment. The data layer goes only with --all."""
     from commands import progress, ui
+    from errors import BadInput
     from stacks.journey import leave, remove
 
+    if everything and phase is not None:
+        raise BadInput(f"--phase {phase} is one phase, --all is all of them with their data", hint="give one of the two")
     layers = leave(platform, phase, env, everything=everything)
     if layers:
         ui.confirm(f"Remove {', '.join(layers)} of {platform} from {env}, with their data?", yes=yes)

@@ -8,6 +8,10 @@ import typer
 
 from commands import options
 
+# Below it two digits of a percentage would show nothing.
+SMALL = 0.0001
+SOURCE_COLUMNS = ("file", "number", "value", "source", "note")
+
 
 def phases(
     platform: options.Platform = "codementee",
@@ -20,7 +24,9 @@ def phases(
 
     loaded = load(platform)
     if as_json:
-        ui.emit("cmctl/phases/1", {"platform": platform, "phases": [phase.model_dump(mode="json") for phase in loaded.phases.values()]})
+        told = [dict(zip(SOURCE_COLUMNS, row, strict=True)) for row in _sources(loaded)] if sources else None
+        found = [phase.model_dump(mode="json") for phase in loaded.phases.values()]
+        ui.emit("cmctl/phases/1", {"platform": platform, "phases": found, **({"sources": told} if sources else {})})
         return
     ui.table(
         ("phase", "name", "users", "concurrent", "p95", "errors", "machines", "database", "CDN"),
@@ -29,7 +35,7 @@ def phases(
         right=("users", "concurrent", "p95", "errors"),
     )
     if sources:
-        ui.table(("file", "number", "value", "source", "note"), list(_sources(loaded)))
+        ui.table(SOURCE_COLUMNS, list(_sources(loaded)))
     ui.hint(f"cmctl preview {options.where(platform, 2, 'local')}")
 
 
@@ -37,10 +43,10 @@ def _row(phase: object) -> tuple[object, ...]:
     from phases.model import Phase
 
     assert isinstance(phase, Phase)  # noqa: S101 - the loader's promise, for the type checker
-    machines = ", ".join(f"{size.count} {role} {size.memory_mb // 1024} GB" for role, size in phase.hosts.items())
+    machines = ", ".join(f"{size.count} {role} {round(size.memory_mb / 1024, 1):g} GB" for role, size in phase.hosts.items())
     slo = phase.slo
     return (
-        phase.number, phase.name, f"{phase.target.users:,}", f"{phase.target.concurrent:,}", f"{slo.p95_ms} ms", f"{slo.error_ratio:.2%}",
+        phase.number, phase.name, f"{phase.target.users:,}", f"{phase.target.concurrent:,}", f"{slo.p95_ms} ms", f"{slo.error_ratio:.{2 if slo.error_ratio >= SMALL else 4}%}",
         machines, phase.database.tier, phase.cdn.plan,
     )  # fmt: skip
 

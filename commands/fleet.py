@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from commands import deploy, options
 
+# Of each container, where nobody says how many or since when.
+LINES = 100
 Host = Annotated[str, typer.Option("--host", help="Only on this host.")]
-Part = Annotated[str, typer.Option("--slot", metavar="live|blue|green|base|all", help="Which containers; live: what serves now.")]
+Part = Annotated[
+    Literal["live", "blue", "green", "base", "all"],
+    typer.Option("--slot", metavar="live|blue|green|base|all", help="Which containers; live: what serves now."),
+]
 
 
 def releases(
@@ -36,16 +41,27 @@ def logs(
     platform: options.Platform = "codementee",
     host: Host = "",
     slot: Part = "live",
-    tail: Annotated[int, typer.Option("--tail", "-n", min=0, help="Lines of each container.")] = 100,
+    tail: Annotated[
+        int | None, typer.Option("--tail", "-n", min=0, help="Lines of each container. [default: 100; with --since all]")
+    ] = None,
     since: Annotated[str, typer.Option("--since", help="10m, or a time such as 2026-11-21T08:00:00Z.")] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Log lines of the live containers on all hosts, in order."""
-    from commands import fleet_view
+    from commands import fleet_view, parse
+    from errors import BadInput
     from hosts.inspect import Wanted
     from stacks.fleet import fleet
 
-    fleet_view.show_logs(fleet(platform, phase, env), Wanted(name, host, slot), None if since else tail, since, follow=follow)
+    if follow and as_json:
+        raise BadInput("--follow has no end, and --json is one document", hint="give one of the two")
+    start, most = parse.since(since), tail if tail is not None or since else LINES
+    where, wanted = fleet(platform, phase, env), Wanted(name, host, slot)
+    if as_json:
+        fleet_view.emit_logs(where, wanted, most, start)
+    else:
+        fleet_view.show_logs(where, wanted, most, start, follow=follow)
 
 
 def execute(
@@ -71,7 +87,9 @@ def execute(
 
 
 def maintenance(
-    state: Annotated[str, typer.Argument(metavar="on|off|status", help="Close the door, open it, or say which it is.")],
+    state: Annotated[
+        Literal["on", "off", "status"], typer.Argument(metavar="on|off|status", help="Close the door, open it, or say which it is.")
+    ],
     phase: options.MaybePhase = None,
     env: options.Env = "local",
     platform: options.Platform = "codementee",
@@ -100,9 +118,10 @@ def drain(
     from commands import prove as traffic
     from stacks.fleet import fleet
 
+    wait_s = parse.seconds(wait, "--wait") or 0
     where = fleet(platform, phase, env)
     with traffic.around(platform, where.phase, env, wanted=prove):
-        fleet_view.drain(where, host, back=back, wait_s=parse.seconds(wait, "--wait") or 0, as_json=as_json)
+        fleet_view.drain(where, host, back=back, wait_s=wait_s, as_json=as_json)
 
 
 def replace(
@@ -127,7 +146,10 @@ def replace(
 
 
 def lock(
-    action: Annotated[str, typer.Argument(metavar="show|release", help="Who changes the fleet, or take the lock from a dead owner.")],
+    action: Annotated[
+        Literal["show", "release"],
+        typer.Argument(metavar="show|release", help="Who changes the fleet, or take the lock from a dead owner."),
+    ],
     phase: options.MaybePhase = None,
     env: options.Env = "local",
     platform: options.Platform = "codementee",

@@ -12,7 +12,10 @@ from commands import options
 
 def render(
     phase: options.Phase,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder that gets one folder per layer and host, or one manifest per object.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", file_okay=False, help="Folder that gets one folder per layer and host, or one manifest per object."),
+    ],
     env: options.Env = "local",
     platform: options.Platform = "codementee",
     version: options.Version = None,

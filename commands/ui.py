@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 240
+# The schemas of what the command at hand has printed.
+_documents: list[str] = []
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -36,24 +38,40 @@ def say(text: str, style: str | None = None) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def begin() -> None:
+    """A command starts: it has printed no document yet."""
+    _documents.clear()
+
+
+def emitted() -> bool:
+    """Whether this command has printed its document; a second one beside it would make stdout no JSON."""
+    return bool(_documents)
+
+
 def emit(schema: str, document: dict[str, Any]) -> None:
     """One JSON document with its schema's name and version, e.g. `cmctl/status/1`."""
+    _documents.append(schema)
     print(json.dumps({"schema": schema, **document}, indent=2, default=str))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", right: Sequence[str] = ()) -> None:
     from rich.table import Table
+    from rich.text import Text
 
-    view = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    # Texts, not strings: what stands in a person's file is no markup.
+    view = Table(
+        title=Text(title, style="table.title") if title else None,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        padding=(0, 2, 0, 0),
+    )
     for column in columns:
         view.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        view.add_row(*[_cell(cell) for cell in row])
+        view.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
     console().print(view)
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value).replace("[", r"\[")
 
 
 def error(failure: CmctlError) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from errors import BadInput
+
 
 def home() -> Path:
     """$CMCTL_HOME, else $XDG_STATE_HOME/cmctl, else ~/.local/state/cmctl."""
@@ -17,7 +19,10 @@ def cache() -> Path:
 
 
 def _folder(own: str, xdg: str, below_home: str) -> Path:
-    if os.environ.get(own):
-        return Path(os.environ[own]).absolute()
-    base = os.environ.get(xdg)
-    return (Path(base) if base else Path.home() / below_home) / "cmctl"
+    try:
+        if given := os.environ.get(own):
+            return Path(given).expanduser().absolute()
+        base = os.environ.get(xdg)
+        return (Path(base) if base else Path.home() / below_home) / "cmctl"
+    except RuntimeError as error:  # a user whom the machine does not know, as in many containers
+        raise BadInput("there is no home folder to keep things in", why=str(error), hint=f"export {own}=/a/folder/that/stays") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from documents import did_you_mean, fit, read
 from environments.model import Environment
 from errors import BadInput
-from folders import roots
+from folders import called_else, roots
 
 ROOT = Path(__file__).parent
 VARIABLE = "CMCTL_ENVIRONMENTS"
@@ -42,6 +42,7 @@ def load(name: str, root: Path | None = None) -> Environment:
     """The environment called `name`. Raises BadInput for an unknown name or a malformed file."""
     files = _files(root)
     if name not in files:
+        called_else(_places(root), f"{name}.yml")
         raise BadInput(
             f"there is no environment {name!r}",
             why=f"{did_you_mean(name, list(files)).strip(' ()')}; looked in {', '.join(str(place) for place in _places(root))}",

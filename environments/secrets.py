@@ -105,7 +105,7 @@ def _yaml(text: str, path: Path, wanted: list[str]) -> dict[str, str]:
 def _dotenv(text: str, path: Path) -> dict[str, str]:
     """`NAME=value` lines: taken literally but for quotes around the whole value; nothing is expanded."""
     found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue

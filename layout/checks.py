@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from environments.model import Environment
 from errors import BadInput
 from layout import roles
+from layout.fixed import KINDS, redis_url
+from layout.live import CANARY_SHARES
 from layout.model import SLOTS, Fixed, Instance, Layout
 from phases.model import Phase
 
@@ -17,6 +19,8 @@ RESERVED = 0.1
 PEAKS = 1.25
 # Above this share of time up, one balancer host that may fail is too few: a month's allowance is less than an hour.
 TWO_NINES_AND_MORE = 0.999
+# Where an authority that gives certificates looks for its proof (RFC 8555).
+CHALLENGE = "/.well-known/acme-challenge/"
 ANY = "0.0.0.0"  # noqa: S104 - compared with, not listened on
 
 
@@ -24,7 +28,7 @@ def check(*layouts: Layout) -> None:
     """Raises BadInput that lists everything that cannot work when these layers of one environment stand together."""
     findings = [*_room(layouts), *_ports(layouts)]
     for layout in layouts:
-        findings += [*_connections(layout), *_routes(layout)]
+        findings += [*_connections(layout), *_routes(layout), *_jobs(layout), *_stores(layout), *_canary(layout)]
     if findings:
         stacks = ", ".join(layout.stack for layout in layouts)
         raise BadInput("\n".join(findings), why=f"{stacks} cannot work like this", hint="correct the phase's or the environment's file")
@@ -143,4 +147,35 @@ def _routes(layout: Layout) -> list[str]:
         return []
     placed = {one.service for one in layout.instances}
     missing = sorted({route.service for route in layout.platform.routes} - placed)
-    return [f"routes lead to {', '.join(missing)}, which phase {layout.phase.number} does not place"] if missing else []
+    findings = [f"routes lead to {', '.join(missing)}, which phase {layout.phase.number} does not place"] if missing else []
+    if layout.environment.tls.origin == "acme" and any(route.path == CHALLENGE for route in layout.platform.routes):
+        findings.append(f"route {CHALLENGE}: load balancers answer the certificate's authority there")
+    return findings
+
+
+def _jobs(layout: Layout) -> list[str]:
+    placed = {one.service for one in layout.instances}
+    return [
+        f"job {job.name} runs in {job.service}, which phase {layout.phase.number} does not place"
+        for job in layout.platform.jobs
+        if placed and job.service not in placed
+    ]
+
+
+def _stores(layout: Layout) -> list[str]:
+    """The address of a Redis follows from the phase, or is given; nobody can make one up."""
+    if layout.environment.secrets.origin != "generated":
+        return []
+    wanted = {name for one in layout.instances for name in layout.platform.services[one.service].secrets}
+    return [
+        f"{redis_url(kind)} leads to a Redis that phase {layout.phase.number} does not run: it has no redis.{kind}"
+        for kind in KINDS
+        if redis_url(kind) in wanted and kind not in layout.phase.redis
+    ]
+
+
+def _canary(layout: Layout) -> list[str]:
+    steps = layout.phase.gate.canary if layout.instances else ()
+    known = ", ".join(str(one) for one in CANARY_SHARES)
+    findings = [f"gate.canary: no step of {share} %, load balancers know {known} %" for share in steps if share not in CANARY_SHARES]
+    return findings + (["gate.canary: each step takes more than the one before"] if list(steps) != sorted(set(steps)) else [])

@@ -15,6 +15,7 @@ HTTP, HTTPS = 8080, 8443
 REDIS_PORT, MONGO_PORT, PROMETHEUS_PORT, NODE_PORT, REDIS_EXPORTER_PORT = 6379, 27017, 9090, 9100, 9121
 EXPORTER_MB, EXPORTER_CPUS = 64, 0.25
 DATABASE_URL = "MONGO_URL"
+KINDS = ("cache", "sessions")
 
 
 def redis_url(kind: str) -> str:
@@ -88,7 +89,7 @@ def redis(platform: Platform, phase: Phase, environment: Environment, kind: str,
 
 
 def monitoring(phase: Phase, environment: Environment, used: Iterable[str]) -> tuple[Fixed, ...]:
-    """Prometheus and the Redis exporter on one host, an exporter of its own figures on every host that the phase uses."""
+    """Prometheus on one host, with an exporter for Redis where there is one; an exporter of its own figures on every host in use."""
     if phase.monitoring is None:
         return ()
     (host,) = roles.monitor_hosts(phase, environment)
@@ -103,7 +104,7 @@ def monitoring(phase: Phase, environment: Environment, used: Iterable[str]) -> t
             _exporter(phase, environment, "node-exporter", one, NODE_PORT, to_hosts(environment, one, node_port, NODE_PORT, {host}, why))
             for one in sorted({host, *used})
         ),
-        _exporter(phase, environment, "redis-exporter", host, REDIS_EXPORTER_PORT),
+        *((_exporter(phase, environment, "redis-exporter", host, REDIS_EXPORTER_PORT),) if phase.redis else ()),
     )
 
 

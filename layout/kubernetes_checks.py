@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from errors import BadInput
 from layout import kubernetes as figures
+from layout.fixed import KINDS, redis_url
 from layout.kubernetes import ClusterPlan
 from phases.model import Index, ShardKey
 
@@ -24,7 +25,7 @@ class Need:
 
 def check(plan: ClusterPlan) -> None:
     """Raises BadInput that lists everything that cannot work in this plan."""
-    checks = (_fits, _largest, _connections, _drain, _sharding, _limits, _waits, _place)
+    checks = (_names, _stores, _fits, _largest, _connections, _drain, _sharding, _limits, _waits, _place)
     findings = [finding for one in checks for finding in one(plan)]
     if findings:
         raise BadInput("\n".join(findings), why=f"{plan.stack} cannot work like this", hint="correct the phase's or the environment's file")
@@ -73,6 +74,29 @@ def room(plan: ClusterPlan, nodes: int | None = None) -> Need:
     count = size.count if nodes is None else nodes
     share = (100 - plan.facts.reserved_percent) / 100
     return Need(int(size.cpus * 1000 * share) * count, int(size.memory_mb * share) * count, 110 * count)
+
+
+def _names(plan: ClusterPlan) -> list[str]:
+    """Names of objects: no two of one kind may have the same, and none may end with a dash."""
+    own = {"prometheus", "prometheus-reader", "mongo", *(store.name for store in plan.stores)}
+    own |= {f"{one.service}-{end}" for one in plan.workloads for end in ("pods", "canary")} | {
+        f"job-{job.name}" for job in plan.platform.jobs
+    }
+    taken = [f"{one.service}: an object of ours in the cluster has that name" for one in plan.workloads if one.service in own]
+    return taken + [f"{one.service}: a name in a cluster cannot end with a dash" for one in plan.workloads if one.service.endswith("-")]
+
+
+def _stores(plan: ClusterPlan) -> list[str]:
+    """The address of a Redis follows from the phase, or is given; nobody can make one up."""
+    if plan.environment.secrets.origin != "generated":
+        return []
+    wanted = {name for one in plan.workloads for name in one.secrets}
+    there = {store.kind for store in plan.stores}
+    return [
+        f"{redis_url(kind)} leads to a Redis that phase {plan.phase.number} does not run: it has no kubernetes.stores.{kind}"
+        for kind in KINDS
+        if redis_url(kind) in wanted and kind not in there
+    ]
 
 
 def _fits(plan: ClusterPlan) -> list[str]:

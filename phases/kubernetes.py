@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from documents import broken
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-Positive = Annotated[int, Field(gt=0, strict=True)]
-Count = Annotated[int, Field(ge=0, strict=True)]
+Positive = Annotated[int, Field(gt=0, le=10**9, strict=True)]
+Count = Annotated[int, Field(ge=0, le=10**9, strict=True)]
 Percent = Annotated[int, Field(gt=0, le=100, strict=True)]
 UrlPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*$")]
 Release = Annotated[str, Field(pattern=r"^1\.\d{1,3}$")]

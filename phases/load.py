@@ -7,7 +7,7 @@ from pathlib import Path
 
 from documents import Document, did_you_mean, fit, read
 from errors import BadInput
-from folders import roots
+from folders import called_else, roots
 from phases.model import Phase, Platform
 
 ROOT = Path(__file__).parent
@@ -50,6 +50,7 @@ def load(name: str, root: Path | None = None) -> Loaded:
     """The platform called `name`. Raises BadInput for an unknown name, a malformed file, or a file whose number is not its name's."""
     folders = _folders(root)
     if name not in folders:
+        called_else(_places(root), f"{name}/platform.yml")
         raise BadInput(
             f"there is no platform {name!r}",
             why=f"{did_you_mean(name, list(folders)).strip(' ()')}; looked in {', '.join(str(place) for place in _places(root))}",

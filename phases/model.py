@@ -9,22 +9,25 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from documents import broken, did_you_mean
 from phases.kubernetes import Kubernetes, Pods, Scaling
+from phases.routes import Domains, LimitName, RateLimit, Route, Timeouts
 from phases.steps import Request, StepName
 
-__all__ = ["Kubernetes", "Pods", "Scaling"]
+__all__ = ["Domains", "Kubernetes", "Pods", "RateLimit", "Route", "Scaling", "Timeouts"]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,62}$")]
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 # Strict: `yes` is no 1, and `"600"` no 600.
-Positive = Annotated[int, Field(gt=0, strict=True)]
-Count = Annotated[int, Field(ge=0, strict=True)]
+# The bound is that of the programs which read these figures: nginx does not start with one of twenty digits.
+Positive = Annotated[int, Field(gt=0, le=10**9, strict=True)]
+Count = Annotated[int, Field(ge=0, le=10**9, strict=True)]
 Ratio = Annotated[float, Field(ge=0, le=1, strict=True)]
-Cpus = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+# What a container engine takes at least: a hundredth of a core, 6 MiB.
+Cpus = Annotated[float, Field(ge=0.01, strict=True, allow_inf_nan=False)]
+Memory = Annotated[int, Field(ge=6, le=10**9, strict=True)]
 Seconds = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 Port = Annotated[int, Field(gt=0, lt=65536, strict=True)]
-Label = Annotated[str, Field(pattern=r"^(@|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*)$")]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
 Attribute = Annotated[str, Field(pattern=r"^-?[A-Za-z_][A-Za-z0-9_.]*$")]
@@ -50,44 +53,6 @@ class Service(Facts):
     environment: dict[SecretName, Text] = {}
     secrets: tuple[SecretName, ...] = ()
     stop_grace_s: Positive = 10
-
-
-class Timeouts(Facts):
-    connect_s: Positive
-    send_s: Positive
-    read_s: Positive
-
-
-class RateLimit(Facts):
-    """Requests per second for one client address; `burst` requests may come at once."""
-
-    rate_per_s: Positive
-    burst: Positive
-
-
-class Route(Facts):
-    """Where requests for `path` (a prefix; the longest wins) on a kind of domain go.
-
-    `idempotent` routes may be retried on another instance whatever the method; others only for GET and HEAD.
-    """
-
-    domain: Literal["web", "api", "cdn"]
-    path: UrlPath
-    service: Slug
-    limit: Slug | None = None
-    timeouts: Timeouts
-    body_mb: Positive = 1
-    idempotent: bool = False
-    websocket: bool = False
-    immutable: bool = False
-
-
-class Domains(Facts):
-    """Names under the environment's domain; `@` is the domain itself."""
-
-    web: Annotated[tuple[Label, ...], Field(min_length=1)]
-    api: tuple[Label, ...] = ()
-    cdn: tuple[Label, ...] = ()
 
 
 class Index(Facts):
@@ -150,7 +115,7 @@ class Platform(Facts):
     version: Version
     services: dict[Slug, Service]
     routes: tuple[Route, ...]
-    limits: dict[Slug, RateLimit]
+    limits: dict[LimitName, RateLimit]
     domains: Domains
     session: Session
     cache_ttl_s: dict[Key, Positive]
@@ -234,7 +199,7 @@ class Workload(Facts):
     role: Slug
     replicas: Positive
     workers: Positive = 1
-    memory_mb: Positive
+    memory_mb: Memory
     cpus: Cpus
     weights: tuple[Positive, ...] = ()
 
@@ -253,7 +218,7 @@ class Balancer(Facts):
     keepalive: Positive
     max_fails: Count
     fail_timeout_s: Positive
-    memory_mb: Positive
+    memory_mb: Memory
     cpus: Cpus
 
 
@@ -262,7 +227,7 @@ class Redis(Facts):
 
     role: Slug
     maxmemory_mb: Positive
-    memory_mb: Positive
+    memory_mb: Memory
     cpus: Cpus
     policy: Literal["allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-ttl", "noeviction"]
     append_only: bool
@@ -324,7 +289,7 @@ class Monitoring(Facts):
     role: Slug
     scrape_s: Positive
     retention_days: Positive
-    memory_mb: Positive
+    memory_mb: Memory
     cpus: Cpus
 
 

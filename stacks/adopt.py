@@ -11,7 +11,7 @@ from errors import BadInput
 from hosts import door
 from layout.release import ReleaseSpec
 from stacks import operations
-from stacks.deployment import Deployment, Facts, Wish, facts, targets
+from stacks.deployment import Deployment, Facts, Wish, facts, facts_of_any, targets
 from stacks.events import OnEvent
 from stacks.standing import standing
 from templates import secrets as secret_values
@@ -43,7 +43,7 @@ def adopt(platform: str, environment: str, report: Report, on_event: OnEvent) ->
         hint = f"cmctl deploy --phase {phase} --env {environment}"
         raise BadInput("the hosts differ from their own books", why="\n".join(drift), hint=hint)
     any_facts = next(iter(found.values()))
-    secrets = secret_store.restore(any_facts.environment, platform, _secrets(specs, any_facts), homes.home())
+    secrets = secret_store.restore(any_facts.environment, platform, _secrets(specs, found), homes.home())
     for layer in sorted(specs, key=lambda one: (one == "edge", one != "data", one)):
         report(f"{layer}: {specs[layer].release_id()}")
         deployment = Deployment(found[layer], {layer: specs[layer]}, {}, {})
@@ -53,11 +53,12 @@ def adopt(platform: str, environment: str, report: Report, on_event: OnEvent) ->
 
 
 def _facts(platform: str, layer: str, environment: str) -> Facts:
-    number = int(layer.removeprefix("phase")) if layer.startswith("phase") else 1
-    return facts(Wish(platform, number, environment))
+    if not layer.startswith("phase"):
+        return facts_of_any(platform, environment)
+    return facts(Wish(platform, int(layer.removeprefix("phase")), environment))
 
 
-def _secrets(specs: Mapping[str, ReleaseSpec], found: Facts) -> dict[str, str]:
-    given = set(secret_values.given(found.loaded.platform, found.environment))
+def _secrets(specs: Mapping[str, ReleaseSpec], found: Mapping[str, Facts]) -> dict[str, str]:
+    given = {name for one in found.values() for name in secret_values.given(one.loaded.platform, one.phase, one.environment)}
     files = [bundle.secret_files for spec in specs.values() for bundle in spec.bundles.values()]
     return {name: value for one in files for name, value in secret_values.recovered(one).items() if name in given}

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from documents import did_you_mean
 from environments import home as homes
 from environments import load as environments
 from environments import secrets as secret_store
@@ -17,6 +18,7 @@ from errors import BadInput
 from hosts import door
 from hosts.observe import Observed
 from images import versions
+from images.catalogue import CATALOGUE
 from images.resolve import Resolved, resolve
 from layout import checks, kubernetes, kubernetes_checks, live
 from layout.kubernetes import ClusterPlan
@@ -109,15 +111,47 @@ def facts(wish: Wish) -> Facts:
     loaded = platforms.load(wish.platform)
     phase = loaded.phase(wish.phase)
     environment = environments.load(wish.environment)
-    version = wish.version or loaded.platform.version
+    version = loaded.platform.version if wish.version is None else wish.version
     _version(version)
     checks.strangers(environment, environments.others(environment.name))
     found = Facts(loaded, phase, environment, version)
     if found.in_cluster:
+        _for_cluster(wish)
         kubernetes_checks.check(found.plan)
         return found
+    _for_hosts(wish)
     checks.check(*(found.layout(layer) for layer in found.layers))
     return found
+
+
+def facts_of_any(platform: str, environment: str) -> Facts:
+    """For questions that every phase answers alike, such as which one is live: phase 1's, else those of the first that fits here."""
+    loaded, here = platforms.load(platform), environments.load(environment)
+    played = {role for host in here.hosts.values() for role in host.roles}
+    fitting = [number for number, one in loaded.phases.items() if one.runtime == "compose" and set(one.hosts) <= played]
+    number = min(fitting or loaded.phases, key=lambda one: (one != 1, one))
+    return facts(Wish(platform, number, environment))
+
+
+def _for_cluster(wish: Wish) -> None:
+    if wish.keep_warm_s is not None:
+        raise BadInput(
+            "--keep-warm: goes with a phase on hosts",
+            why=f"phase {wish.phase} runs in a cluster, which starts the former version anew",
+            hint=f"cmctl rollback --phase {wish.phase} --env {wish.environment} goes back there",
+        )
+
+
+def _for_hosts(wish: Wish) -> None:
+    """Refuses at once what a phase on hosts could not do later."""
+    if wish.images:
+        raise BadInput(
+            f"--image {wish.images[0]}: goes with a phase on Kubernetes",
+            why=f"phase {wish.phase} runs on hosts, whose images come from the catalogue",
+            hint=f"cmctl images --phase {wish.phase}",
+        )
+    for share in wish.canary_steps or ():
+        live.canary("green", share)
 
 
 def _version(version: str) -> None:
@@ -127,6 +161,17 @@ def _version(version: str) -> None:
             why="letters, digits, dots, dashes and underscores, at most 64",
             hint="cmctl deploy --version 1.2.3",
         )
+
+
+def _images_exist(loaded: Loaded, phase: Phase) -> None:
+    head = loaded.documents[0]
+    for name in phase.workloads:
+        image = loaded.platform.services[name].image
+        if image not in CATALOGUE:
+            raise BadInput(
+                f"{head.path}:{head.line(('services', name, 'image'))}: services.{name}.image: there is no image {image}{did_you_mean(image, list(CATALOGUE))}",
+                hint="an entry in images/catalogue.py, and a recipe beside it (images/README.md)",
+            )
 
 
 def prepare(wish: Wish, report: Report) -> Deployment:
@@ -170,7 +215,7 @@ def _on_hosts(found: Facts) -> dict[str, Layout]:
 
 def secrets_of(found: Facts) -> dict[str, str]:
     """The values of all secrets that have to be given."""
-    wanted = wanted_there(found.plan) if found.in_cluster else secret_values.given(found.loaded.platform, found.environment)
+    wanted = wanted_there(found.plan) if found.in_cluster else secret_values.given(found.loaded.platform, found.phase, found.environment)
     return secret_store.resolve(found.environment, found.loaded.platform.name, wanted, homes.home())
 
 
@@ -185,6 +230,8 @@ def images(found: Facts, report: Report) -> dict[str, Resolved]:
 
 
 def image_names(found: Facts) -> list[str]:
+    """Raises BadInput for an image that the catalogue does not hold: not sooner, because what serves is no matter of it."""
+    _images_exist(found.loaded, found.phase)
     used = {one.image for layout in _on_hosts(found).values() for one in layout.fixed}
     services = found.loaded.platform.services
     return sorted(used | {services[one.service].image for layout in _on_hosts(found).values() for one in layout.instances})
@@ -201,11 +248,7 @@ def rendered(wish: Wish, out: Path) -> dict[str, int]:
         raise BadInput(f"phase {found.phase.number} has manifests, not bundles")
     values, cert = secrets_of(found), _certificate(found)
     references = {name: f"catalogue:{name}" for name in image_names(found)}
-    written: dict[str, int] = {}
-    for layer, layout in _on_hosts(found).items():
-        files = write.write(bundles(layout, references, values, cert), out / layer)
-        written |= {f"{layer}/{path}": size for path, size in files.items()}
-    return written
+    return write.write({layer: bundles(layout, references, values, cert) for layer, layout in _on_hosts(found).items()}, out)
 
 
 def observed(found: Facts, layers: Iterable[str]) -> dict[str, dict[str, Observed]]:

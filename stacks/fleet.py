@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from errors import BadInput
 from hosts import door
 from layout.release import Target
-from stacks.deployment import Facts, Wish, facts, live_phase, observed, targets
+from stacks.deployment import Facts, Wish, facts, facts_of_any, live_phase, observed, targets
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,10 @@ def fleet(platform: str, phase: int | None, environment: str) -> Fleet:
     """Raises BadInput when no phase is live and none was named, or when the phase runs in a cluster."""
     found = facts(Wish(platform, phase if phase is not None else live(platform, environment), environment))
     if found.in_cluster:
-        raise BadInput(f"phase {found.phase.number} runs in a cluster", hint=f"kubectl, or cmctl status --env {environment}")
+        raise BadInput(
+            f"phase {found.phase.number} runs in a cluster",
+            hint=f"kubectl, or cmctl status --phase {found.phase.number} --env {environment}",
+        )
     layer = f"phase{found.phase.number}"
     doors = tuple(one.host for one in found.layout(layer).fixed if one.name == "balancer")
     return Fleet(found, found.stack(layer), targets(found, layer), doors)
@@ -36,11 +39,12 @@ def fleet(platform: str, phase: int | None, environment: str) -> Fleet:
 
 def live(platform: str, environment: str) -> int:
     """The phase that users are sent to; where the edge is no host of ours, the one phase that has settled on its hosts."""
-    any_phase = facts(Wish(platform, 1, environment))
+    any_phase = facts_of_any(platform, environment)
     number = live_phase(any_phase)
     if number is not None:
         return number
-    settled = [] if any_phase.layout("edge").hosts else [one for one in any_phase.loaded.phases if _settled(platform, one, environment)]
+    edge = any_phase.layout("edge")
+    settled = [] if edge.hosts else [one.number for one in edge.phases if _settled(platform, one.number, environment)]
     if len(settled) != 1:
         why = f"phases {', '.join(map(str, settled))} have settled on their hosts" if settled else ""
         raise BadInput(f"no phase of {platform} is live in {environment}", why=why, hint="cmctl deploy --phase 2, or say --phase")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from hosts.observe import Observed
 from phases.load import Loaded
-from stacks.deployment import Wish, facts, live_phase, observed
+from phases.model import Phase
+from stacks.deployment import Facts, Wish, facts, facts_of_any, live_phase, observed
 from templates import names
 
 
@@ -21,14 +22,17 @@ class Standing:
     urls: tuple[str, ...]
 
 
+def _that_may_stand(found: Facts) -> tuple[Phase, ...]:
+    """The phases that this environment's hosts can hold."""
+    return () if found.in_cluster else found.layout("edge").phases
+
+
 def standing(platform: str, environment: str) -> Standing:
     """What runs in an environment, read from its hosts."""
-    any_phase = facts(Wish(platform, 1, environment))
+    any_phase = facts_of_any(platform, environment)
     found: dict[str, dict[str, Observed]] = {}
-    for number, phase in any_phase.loaded.phases.items():
-        if phase.runtime != "compose":
-            continue
-        here = facts(Wish(platform, number, environment))
+    for phase in _that_may_stand(any_phase):
+        here = facts(Wish(platform, phase.number, environment))
         for layer in here.layers:
             if layer not in found and here.layout(layer).hosts:
                 found[layer] = observed(here, [layer])[layer]

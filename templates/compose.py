@@ -1,4 +1,4 @@
-"""Compose files as plain values, dumped to YAML: nothing in them passes through text substitution."""
+"""Compose files as plain values, dumped to YAML: nothing of a person's passes through text substitution."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import yaml
 
 from documents import DUMPER
 from layout.model import Fixed, Instance, Layout
-from templates import names
-from templates.settings import backend_environment
+from templates import names, settings
 
 APP_USER, REDIS_USER, NOBODY = "10001:10001", "999:1000", "65534:65534"
 SMALL_TMP = ["/tmp:size=64m,mode=1777"]  # noqa: S108 - the path in the container
@@ -91,6 +90,7 @@ def _instance(layout: Layout, one: Instance, images: Mapping[str, str]) -> Servi
     facts = layout.platform.services[one.service]
     service = hardened(layout, one, images, APP_USER)
     service["stop_grace_period"] = f"{facts.stop_grace_s}s"
-    service["environment"] = backend_environment(layout, one) if facts.kind == "backend" else {}
+    # Compose reads `$NAME` in a value as a variable of its own; `$$` is a dollar.
+    service["environment"] = {name: value.replace("$", "$$") for name, value in settings.of_instance(layout, one).items()}
     service |= fetch(f"http://127.0.0.1:{facts.port}{facts.live}")
     return service | (secret(*facts.secrets) if facts.secrets else {})

@@ -22,6 +22,8 @@ EDGE_FAIL_TIMEOUT_S = 3
 # A TLS handshake twice a minute is no burden; a balancer that is made anew waits that long for busy clients to leave it.
 KEEPALIVE_S = 30
 RETRY_AFTER_S = 60
+# A longer name does not fit into nginx' own hash of server names, whose buckets are a cache line; the longest there can be fits into 512 bytes.
+LONG_NAME = 40
 # What stands around the longest read timeout of a route: the edge before it, and the end of a container, wait a little longer.
 EDGE_READ_S, STOP_S, MARGIN_S = 30, 15, 5
 # nginx' version as numbers. The oldest that is supported, Debian 12's: newer ones take its directives too, with a warning.
@@ -140,10 +142,12 @@ def _behind(layout: Layout, host: str) -> list[str]:
 
 def _shared(layout: Layout, trusted: list[str], version: Version) -> dict[str, object]:
     port = layout.environment.listen.https
+    every = names.all_domains(layout.platform, layout.environment)
     return {
         "http": HTTP, "https": HTTPS, "status_port": STATUS_PORT, "ciphers": TLS_CIPHERS,
         "public_port": "" if port == 443 else f":{port}",
-        "all_names": " ".join(names.all_domains(layout.platform, layout.environment)),
+        "all_names": " ".join(every),
+        "names_hash": "server_names_hash_bucket_size 512;" if max(map(len, every)) > LONG_NAME else "",
         "trusted": trusted,
         "pair": f"{TLS_FOLDER}/{PurePosixPath(CERTIFICATE).name}",
         "acme": ACME_FOLDER if layout.environment.tls.origin == "acme" else "",

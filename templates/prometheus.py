@@ -10,6 +10,7 @@ from documents import DUMPER
 from layout.model import Layout
 
 EXPORTERS = {"node-exporter": "node", "prometheus": "prometheus"}
+REDIS = "redis"
 
 
 def conf(layout: Layout) -> str:
@@ -32,7 +33,9 @@ def _apps(layout: Layout, here: str) -> list[dict[str, Any]]:
         instances = [one for one in layout.instances if one.service == service]
         if facts.metrics and instances:
             targets = [{"targets": [one.seen_from(here)], "labels": {"slot": one.slot, "instance_id": one.name}} for one in instances]
-            jobs.append({"job_name": service, "metrics_path": facts.metrics, "static_configs": targets})
+            # A service may be called node; Prometheus does not start with two jobs of one name.
+            name = f"{service}-service" if service in {*EXPORTERS.values(), REDIS} else service
+            jobs.append({"job_name": name, "metrics_path": facts.metrics, "static_configs": targets})
     return jobs
 
 
@@ -56,4 +59,4 @@ def _redis(layout: Layout, here: str) -> list[dict[str, Any]]:
         {"source_labels": ["__param_target"], "target_label": "instance"},
         {"target_label": "__address__", "replacement": exporter[0].seen_from(here)},
     ]
-    return [{"job_name": "redis", "metrics_path": "/scrape", "static_configs": targets, "relabel_configs": relabel}]
+    return [{"job_name": REDIS, "metrics_path": "/scrape", "static_configs": targets, "relabel_configs": relabel}]

@@ -8,23 +8,26 @@ from collections.abc import Mapping
 from environments.model import Environment
 from layout import fixed
 from layout.model import Layout
-from phases.model import Platform
+from phases.model import Phase, Platform
 
 REDIS_PASSWORD = "REDIS_PASSWORD"  # noqa: S105 - the name of a secret
 
 
-def given(platform: Platform, environment: Environment) -> tuple[str, ...]:
-    """Names that the operator or the data layer has to give: all of the platform's but those that follow from the layout."""
-    derived = {fixed.redis_url("cache"), fixed.redis_url("sessions")}
+def given(platform: Platform, phase: Phase, environment: Environment) -> tuple[str, ...]:
+    """Names that the operator or the data layer has to give: all of the platform's but those that follow from the layout.
+
+    The address of a Redis that the phase does not run is given too; a password, where it runs one.
+    """
+    derived = {fixed.redis_url(kind) for kind in phase.redis}
     if environment.providers.database == "container":
         derived.add(fixed.DATABASE_URL)
-    return (*(name for name in platform.secrets if name not in derived), REDIS_PASSWORD)
+    return (*(name for name in platform.secrets if name not in derived), *((REDIS_PASSWORD,) if phase.redis else ()))
 
 
 def complete(layout: Layout, secrets: Mapping[str, str], host: str) -> dict[str, str]:
     """All secrets of the platform's services as containers on `host` need them, the derived ones filled in."""
     environment = layout.environment
-    values = {name: secrets[name] for name in given(layout.platform, environment)}
+    values = {name: secrets[name] for name in given(layout.platform, layout.phase, environment)}
     wanted = {name for one in layout.instances if one.host == host for name in layout.platform.services[one.service].secrets}
     for kind in layout.phase.redis:
         name = fixed.redis_url(kind)

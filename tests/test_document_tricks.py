@@ -58,6 +58,8 @@ def test_allowed_depth_is_read() -> None:
     [
         ("a: 1\nb: 2026-13-01", "facts.yaml:2: b: cannot be read"),
         ("b: 2026-01-01T99:00:00Z", "facts.yaml:1: b: cannot be read"),
+        ("b: 0600", "facts.yaml:1: b: YAML reads 0600 as 384"),
+        ("b: {value: 1:30, source: x}", "facts.yaml:1: b: YAML reads 1:30 as 90"),
         ("b: 0b_", "facts.yaml:1: b: cannot be read"),
         ("b: " + "9" * 5000, "facts.yaml:1: b: cannot be read"),
         ("b: !!python/object:os.system x", "facts.yaml:1: tags (tag:yaml.org,2002:python/object:os.system) are not read"),
@@ -71,11 +73,11 @@ def test_allowed_depth_is_read() -> None:
     ],
 )
 def test_odd_texts_are_refused(text: str, said: str) -> None:
-    """Dates that are none, numbers without digits, tags, keys that are lists, two documents, control characters: each with its line."""
+    """Dates that are none, numbers that are others, or without digits, tags, keys that are lists, two documents, control characters: each with its line."""
     assert refusal(text).startswith(said)
 
 
-@pytest.mark.parametrize("text", ["=", "<<", "on", "~", "0x1f", "1_000", ".nan", "'2026-13-01'"])
+@pytest.mark.parametrize("text", ["=", "<<", "on", "~", "0", "-0.5", "0x1f", "1_000", ".nan", "'2026-13-01'"])
 def test_odd_scalars_are_read(text: str) -> None:
     """What YAML can mean is read; whether it fits is the model's question."""
     assert "a" in parse(f"a: {text}", PATH).data

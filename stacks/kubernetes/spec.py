@@ -84,7 +84,7 @@ def wanted(found: ClusterPlan) -> tuple[str, ...]:
     derived = {f"REDIS_{store.kind.upper()}_URL" for store in found.stores}
     if found.own_database:
         derived.add("MONGO_URL")
-    return (*(name for name in found.platform.secrets if name not in derived), REDIS_PASSWORD)
+    return (*(name for name in found.platform.secrets if name not in derived), *((REDIS_PASSWORD,) if found.stores else ()))
 
 
 def fingerprint(values: Mapping[str, str]) -> str:

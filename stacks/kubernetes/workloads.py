@@ -94,7 +94,7 @@ def _pod(scope: Scope, workload: Workload, release: Release, track: str) -> PodS
         environment, name, release.images[workload.image], APP_UID,
         pods.resources(workload.requests_cpu_m, workload.requests_memory_mb, workload.limits_cpu_m, workload.limits_memory_mb),
         # Settings stand in the template itself: a changed one is a rollout, and the version before keeps its own.
-        variables=settings.values(scope.spec, workload, track) if workload.kind == "backend" else {},
+        variables=settings.values(scope.spec, workload, track),
         ports={"http": workload.port},
         mounts={"secrets": secrets.FOLDER} if workload.secrets else {},
         probes=pods.http_probes(workload.live, workload.ready, workload.port, workload.start_s),
@@ -156,8 +156,9 @@ def _job(scope: Scope, job: Job) -> KubernetesJob:
 
 
 def _program(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The images call the interpreter python3 everywhere."""
-    return ("python3", *command[1:]) if command[0] == "python" else command
+    """Word for word; the images call the interpreter python3 everywhere."""
+    first = "python3" if command[0] == "python" else command[0]
+    return tuple(settings.literal(word) for word in (first, *command[1:]))
 
 
 def json_of(command: tuple[str, ...]) -> str:

@@ -35,3 +35,22 @@ def test_wrong_seconds(text: str) -> None:
     """What is no time is refused by the option's name."""
     with pytest.raises(BadInput, match="--wait"):
         parse.seconds(text, "--wait")
+
+
+SINCE = [
+    ("", ""), ("10m", "10m"), ("1h30m", "1h30m"), ("45s", "45s"), ("2d", "48h"), ("2026-11-21", "2026-11-21T00:00:00"),
+    ("2026-11-21T08:00:00Z", "2026-11-21T08:00:00+00:00"), ("2026-11-21 08:00", "2026-11-21T08:00:00"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "taken"), SINCE)
+def test_since(text: str, taken: str) -> None:
+    """How long ago, days too, or a day or time as people write it."""
+    assert parse.since(text) == taken
+
+
+@pytest.mark.parametrize("text", ["yesterday", "m", "10", "1.5h", "30m1h", "-10m", "2026-13-01", "10 m"])
+def test_since_when(text: str) -> None:
+    """What the container engine would not take, and say among the log lines, is refused."""
+    with pytest.raises(BadInput, match="takes how long ago, or a time"):
+        parse.since(text)

@@ -10,6 +10,7 @@ import yaml
 
 from documents import fit, parse
 from environments import certificates, passphrase, private_files
+from environments import home as homes
 from environments import secrets as secret_store
 from environments.backend import backend_url
 from environments.load import ROOT, load, names
@@ -168,3 +169,28 @@ def test_local_passphrase_is_kept_private(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "passphrase" / "local").stat().st_mode & 0o777 == 0o600
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "given")
     assert passphrase.passphrase(local(), tmp_path) == "given"
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user whom the machine does not know is told which variable to set; with it, or with XDG's, nobody's home is asked for."""
+    for name in ("HOME", "CMCTL_HOME", "CMCTL_CACHE", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody() -> None:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    for find, name in ((homes.home, "CMCTL_HOME"), (homes.cache, "CMCTL_CACHE")):
+        with pytest.raises(BadInput, match="no home folder") as caught:
+            find()
+        assert f"export {name}=" in caught.value.hint
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    monkeypatch.setenv("CMCTL_CACHE", "/cache")
+    assert (homes.home(), homes.cache()) == (Path("/state/cmctl"), Path("/cache"))
+
+
+def test_a_tilde_is_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` in CMCTL_HOME, which no shell has expanded in a CI's file, is the home and no folder of that name."""
+    monkeypatch.setenv("HOME", "/srv/ops")
+    monkeypatch.setenv("CMCTL_HOME", "~/state")
+    assert homes.home() == Path("/srv/ops/state")

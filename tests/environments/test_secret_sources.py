@@ -37,6 +37,7 @@ def from_file(path: Path, text: str, *names: str) -> dict[str, str]:
         ("secrets.yaml", "A: one\nB: 'two: #3'\n"),
         ("secrets.yaml", '# ours\nB: "two: #3"\nA: one\nMORE: than asked\n'),
         (".env", "A=one\nB=two: #3\n"),
+        (".env", "\ufeffA=one\r\nB=two: #3\r\n"),
         ("production.env", "# ours\n\n  export A='one'\nB = \"two: #3\"\n"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from environments.model import Environment
+from environments.model import Environment, Secrets, Tls
 from errors import BadInput
 from layout import checks
 from layout.model import Layout
@@ -154,3 +154,39 @@ def test_a_promise_of_one_balancer() -> None:
     assert checks.promises(phase) == ["phase 2 promises 99.900% up, and lb1 alone takes its users: give a second host the role lb"]
     (phase,) = stand(LOADED.phase(2), environment("lab"), ("phase",))
     assert checks.promises(phase) == []
+
+
+def test_a_redis_that_is_not_there() -> None:
+    """A service that wants the address of a Redis which the phase does not run is refused where secrets are made up, else it is asked for."""
+    alone = LOADED.phase(1).model_copy(update={"redis": {"cache": LOADED.phase(1).redis["cache"]}})
+    local = environment("local")
+    assert said(alone, local) == "REDIS_SESSIONS_URL leads to a Redis that phase 1 does not run: it has no redis.sessions"
+    checks.check(*stand(alone, local.model_copy(update={"secrets": Secrets(origin="env")})))
+
+
+@pytest.mark.parametrize(
+    ("steps", "wrong"), [((7,), "no step of 7 %, load balancers know 1, 5"), ((25, 5), "each step takes more"), ((5, 5), "each")]
+)
+def test_canary_steps_are_the_balancers(steps: tuple[int, ...], wrong: str) -> None:
+    """Canary steps that no load balancer knows, or that do not rise, are refused with the phase's file, not in the middle of a release."""
+    assert wrong in said(changed(gate={"canary": steps}), environment("local"))
+    checks.check(*stand(changed(gate={"canary": (5, 25)}), environment("local")))
+
+
+def test_the_authoritys_path() -> None:
+    """A route in the place where load balancers answer the certificate's authority is refused; without such an authority it is one of many."""
+    facts = LOADED.platform.model_dump(by_alias=True)
+    facts["routes"] = (*facts["routes"], facts["routes"][1] | {"path": checks.CHALLENGE})
+    platform, local = Platform.model_validate(facts), environment("local")
+    checks.check(*stand(LOADED.phase(1), local, platform=platform))
+    acme = local.model_copy(update={"tls": Tls(origin="acme", email="ops@example.com")})
+    with pytest.raises(BadInput, match="answer the certificate's authority there"):
+        checks.check(*stand(LOADED.phase(1), acme, platform=platform))
+
+
+def test_a_job_has_a_place() -> None:
+    """A job of a service that the phase does not place would never run, without a word: it is refused."""
+    facts = LOADED.platform.model_dump(by_alias=True)
+    facts["jobs"] = ({**facts["jobs"][0], "service": "payment"},)
+    with pytest.raises(BadInput, match="job indexes runs in payment, which phase 1 does not place"):
+        checks.check(*stand(LOADED.phase(1), environment("local"), platform=Platform.model_validate(facts)))

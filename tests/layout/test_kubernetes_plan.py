@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from environments.load import ROOT as ENVIRONMENTS
 from environments.load import load as load_environment
-from environments.model import Cluster, Providers
+from environments.model import Cluster, Providers, Secrets
 from errors import BadInput
 from layout import kubernetes_checks as checks
 from layout.kubernetes import ClusterPlan, plan
 from phases.load import ROOT as PLATFORMS
 from phases.load import load as load_platform
-from phases.model import Phase
+from phases.model import Phase, Platform
 
 LOADED = load_platform("codementee", PLATFORMS)
 LOCAL = load_environment("local", ENVIRONMENTS)
@@ -176,3 +176,31 @@ def test_the_quota_has_room_for_pods_that_go() -> None:
     need = checks.allowed(found)
     assert need.pods == checks.most(found).pods + sum(one.scaling.max for one in found.workloads)
     assert need.cpu_m > checks.most(found).cpu_m
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("mongo", "an object of ours"),
+        ("redis-cache", "an object of ours"),
+        ("user-canary", "an object of ours"),
+        ("job-indexes", "an object of ours"),
+        ("api-", "end with a dash"),
+    ],
+)
+def test_names_that_a_cluster_cannot_have(name: str, wrong: str) -> None:
+    """A service called like an object that the phase brings itself, or as no object may be, is refused before anything is applied."""
+    platform, facts = LOADED.platform.model_dump(by_alias=True), LOADED.phase(3).model_dump(by_alias=True)
+    platform["services"][name] = platform["services"]["user"]
+    facts["kubernetes"]["pods"][name] = facts["kubernetes"]["pods"]["user"]
+    assert f"{name}: " in (said := refused(plan(Platform.model_validate(platform), Phase.model_validate(facts), LOCAL)))
+    assert wrong in said
+
+
+def test_a_redis_that_is_not_there() -> None:
+    """A pod that wants the address of a Redis which the phase does not run is refused where secrets are made up."""
+    facts = LOADED.phase(3).model_dump(by_alias=True)
+    del facts["kubernetes"]["stores"]["sessions"]
+    phase = Phase.model_validate(facts)
+    assert "REDIS_SESSIONS_URL leads to a Redis that phase 3 does not run" in refused(plan(LOADED.platform, phase, LOCAL))
+    checks.check(plan(LOADED.platform, phase, LOCAL.model_copy(update={"secrets": Secrets(origin="env")})))

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from documents import Source
+from environments.load import load as environment
 from errors import BadInput
 from phases.load import ROOT, load, names
 
@@ -99,3 +100,15 @@ def test_a_platform_without_phases(tmp_path: Path) -> None:
     shutil.copy(ROOT / "codementee" / "platform.yaml", tmp_path / "codementee")
     with pytest.raises(BadInput, match="there is no phase in it"):
         load("codementee", tmp_path)
+
+
+def test_another_ending_is_told(tmp_path: Path) -> None:
+    """A file that ends in .yml is not looked at: who asks for what stands in it is told so, with what to type."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "platform.yml").touch()
+    with pytest.raises(BadInput, match="is not looked at") as caught:
+        load("shop", tmp_path)
+    assert caught.value.hint.endswith("shop/platform.yaml")
+    (tmp_path / "stage.yml").touch()
+    with pytest.raises(BadInput, match=r"stage\.yml: is not looked at"):
+        environment("stage", tmp_path)

@@ -34,5 +34,5 @@ def spec(
     certificate: Certificate = CERTIFICATE,
 ) -> ReleaseSpec:  # fmt: skip
     placed = layout(phase, layer, environment)
-    values = {name: f"CANARY-{name}" for name in secrets.given(placed.platform, placed.environment)}
+    values = {name: f"CANARY-{name}" for name in secrets.given(placed.platform, placed.phase, placed.environment)}
     return release.spec(placed, version, IMAGES, values, certificate, home)

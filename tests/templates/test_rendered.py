@@ -15,7 +15,9 @@ import documents
 from errors import BadInput
 from layout import live
 from layout.model import SLOTS
-from templates import nginx
+from layout.place import place
+from phases.model import Phase, Platform
+from templates import nginx, prometheus
 from tests.templates.places import CERTIFICATE, LAYERS, layout, spec
 
 
@@ -109,6 +111,17 @@ def test_prometheus_scrapes_everything() -> None:
     assert count == {"backend": 6, "node": 1, "prometheus": 1, "redis": 2}
 
 
+def test_a_service_called_node() -> None:
+    """Prometheus would not start with two jobs of one name; without a Redis nobody asks for its figures."""
+    placed = layout(2, "phase2")
+    platform, phase = placed.platform.model_dump(by_alias=True), placed.phase.model_dump(by_alias=True)
+    platform["services"]["node"], phase["workloads"]["node"] = platform["services"]["backend"], phase["workloads"]["frontend"]
+    bare = place(Platform.model_validate(platform), Phase.model_validate(phase | {"redis": {}}), placed.environment, "phase2")
+    jobs = [job["job_name"] for job in yaml.safe_load(prometheus.conf(bare))["scrape_configs"]]
+    assert jobs == ["backend", "node-service", "prometheus", "node"]
+    assert bare.all("redis-exporter") == ()
+
+
 @pytest.mark.parametrize(
     ("version", "listens", "directive"), [((1, 9, 9), 4, 0), ((1, 22, 1), 4, 0), ((1, 25, 0), 4, 0), ((1, 25, 1), 0, 4), ((1, 28, 0), 0, 4)]
 )
@@ -173,3 +186,13 @@ def test_the_gate_knows_what_waits() -> None:
     found = spec(2, "phase2")
     assert found.gate.waits == ("/api/time-slots/changes",)
     assert found.model_copy(update={"gate": found.gate.model_copy(update={"waits": ()})}).release_id() == found.release_id()
+
+
+@pytest.mark.parametrize(("domain", "times"), [("example.com", 0), ("a-department-of-ours.internal.example-corporation.com", 1)])
+def test_long_names_have_room(domain: str, times: int) -> None:
+    """Names longer than the buckets that nginx keeps them in get wider ones: it would not start. Others keep nginx' own."""
+    for layer in ("phase2", "edge"):
+        placed = layout(2, layer)
+        placed = dataclasses.replace(placed, environment=placed.environment.model_copy(update={"domain": domain}))
+        write = nginx.edge if layer == "edge" else nginx.balancer
+        assert write(placed, "local", nginx.OLDEST).count("server_names_hash_bucket_size 512;") == times
