@@ -15,7 +15,7 @@ from hosts.events import Outcome
 from hosts.observe import Compared, Observed
 from layout import checks
 from stacks import cluster_release, history, operations, preflight, price, risk
-from stacks.deployment import Deployment, Facts, Wish, facts, live_phase, observed, prepare, sent_to, targets
+from stacks.deployment import Deployment, Facts, Wish, facts, facts_of_any, live_phase, observed, prepare, sent_to, targets
 from stacks.events import Event, OnEvent, Progress
 from stacks.kubernetes import cluster
 from stacks.kubernetes.spec import recorded
@@ -245,7 +245,7 @@ def leave(platform: str, phase: int | None, environment: str, *, everything: boo
         return [
             layer for layer in ("edge", *(one for one in sorted(there, reverse=True) if one.startswith("phase")), "data") if layer in there
         ]
-    live = live_phase(facts(Wish(platform, 1, environment)))
+    live = live_phase(facts_of_any(platform, environment))
     if live == phase:
         raise BadInput(
             f"phase {phase} is live: users would get nothing",
@@ -256,7 +256,7 @@ def leave(platform: str, phase: int | None, environment: str, *, everything: boo
 
 def _on_clusters(platform: str, environment: str) -> list[str]:
     """The phases that a cluster of this environment keeps a release of; a lab's cluster that does not run keeps none."""
-    any_phase = facts(Wish(platform, 1, environment))
+    any_phase = facts_of_any(platform, environment)
     if any_phase.environment.kube_context is None or cluster.taken_down(any_phase.environment):
         return []
     wanted = [number for number, phase in any_phase.loaded.phases.items() if phase.runtime == "kubernetes"]
@@ -266,8 +266,8 @@ def _on_clusters(platform: str, environment: str) -> list[str]:
 def remove(platform: str, environment: str, layers: list[str], on_event: OnEvent) -> list[str]:
     """Remove the layers through the engine; what it does not know of is removed from the hosts directly."""
     for layer in layers:
-        number = int(layer.removeprefix("phase")) if layer.startswith("phase") else 1
-        found = facts(Wish(platform, number, environment))
+        own = layer.startswith("phase")
+        found = facts(Wish(platform, int(layer.removeprefix("phase")), environment)) if own else facts_of_any(platform, environment)
         run = operations.settings(found, lambda _: None)
         with _recorded(found, "destroy", (layer,)):
             operations.destroy(found, run, [layer], on_event)
