@@ -28,13 +28,14 @@ def preview(
     from stacks.journey import look
 
     seen = look(Wish(platform, phase, env, version, tuple(image or ())), ui.say, refresh=refresh)
+    again = f"cmctl deploy {options.where(platform, phase, env)}{options.release(version, image)}"
     if as_json:
         ui.emit("cmctl/preview/1", plan_view.document(seen))
     else:
         plan_view.show(seen)
-        ui.hint(f"cmctl deploy {options.where(platform, phase, env)}")
+        ui.hint(again)
     if check and seen.changes:
-        raise GateRefused(f"{len(seen.changes)} resources would change", hint=f"cmctl deploy {options.where(platform, phase, env)}")
+        raise GateRefused(f"{len(seen.changes)} resources would change", hint=again)
 
 
 def deploy(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -39,3 +41,9 @@ def at(platform: str, environment: str) -> str:
 def where(platform: str, phase: int, environment: str) -> str:
     """The options that name a phase in a command to type next."""
     return f"{'' if platform == PLATFORM else f'--platform {platform} '}--phase {phase} --env {environment}"
+
+
+def release(version: str | None, images: Sequence[str] | None) -> str:
+    """The options that name a release in a command to type next, with a space before each."""
+    named = ["--version", version] if version else []
+    return "".join(f" {shlex.quote(word)}" for word in (*named, *(word for one in images or () for word in ("--image", one))))
