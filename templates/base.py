@@ -18,10 +18,11 @@ LIVE, ANSWERS = "../live", "../acme"
 # As seen from the base part's compose file.
 CERTIFICATE_FOLDER = str(PurePosixPath(CERTIFICATE).parent.relative_to("base"))
 # A reload closes idle connections, and a request may be on its way in one: never without need, and it is over when the new files answer.
+# One that has only just been started has no pid yet, and reads them anyway.
 RELOAD_NGINX = f"""
 taken() {{ used=$(wget -q -t 1 -T 4 -O - http://127.0.0.1:{nginx.STATUS_PORT}/config) && grep -q -F "$used" /etc/cmctl/nginx/nginx.conf; }}
 taken && exit 0
-kill -HUP "$(cat /tmp/nginx.pid)" || exit 1
+kill -HUP "$(cat /tmp/nginx.pid)"
 tries=0; until taken; do tries=$((tries + 1)); [ $tries -lt 50 ] || exit 1; sleep 0.2; done
 """
 # How a container reads its configuration anew without a restart.
@@ -83,7 +84,8 @@ class Base:
     def _nginx(self, one: Fixed, text: str, extra: Mapping[str, str]) -> Service:
         folder = f"base/{one.name}/"
         beside = [content for path, content in sorted(self.files.items()) if path.startswith(folder)]
-        self.files[f"{folder}nginx.conf"] = text.replace(nginx.MARK, nginx.MARK + _digest(text, *beside))
+        # With what ends it: a route or a domain may begin with the same word.
+        self.files[f"{folder}nginx.conf"] = text.replace(f'"{nginx.MARK}\\n"', f'"{nginx.MARK}{_digest(text, *beside)}\\n"')
         self.secret_files[CERTIFICATE] = self.certificate.chain + self.certificate.key
         ending = {"stop_signal": "SIGQUIT", "stop_grace_period": f"{nginx.stop_s(self.layout)}s"}
         service = hardened(self.layout, one, self.images, APP_USER) | ending

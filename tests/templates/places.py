@@ -33,6 +33,11 @@ def spec(
     phase: int, layer: str, version: str = "1.0.0", home: Path = Path("/home-of-cmctl"), environment: str = "local",
     certificate: Certificate = CERTIFICATE,
 ) -> ReleaseSpec:  # fmt: skip
-    placed = layout(phase, layer, environment)
+    return of(layout(phase, layer, environment), version, home, certificate)
+
+
+def of(
+    placed: Layout, version: str = "1.0.0", home: Path = Path("/home-of-cmctl"), certificate: Certificate = CERTIFICATE
+) -> ReleaseSpec:  # fmt: skip
     values = {name: f"CANARY-{name}" for name in secrets.given(placed.platform, placed.phase, placed.environment)}
     return release.spec(placed, version, IMAGES, values, certificate, home)

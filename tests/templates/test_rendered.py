@@ -18,7 +18,7 @@ from layout.model import SLOTS
 from layout.place import place
 from phases.model import Phase, Platform
 from templates import nginx, prometheus
-from tests.templates.places import CERTIFICATE, LAYERS, layout, spec
+from tests.templates.places import CERTIFICATE, LAYERS, layout, of, spec
 
 
 @pytest.mark.parametrize(("phase", "layer"), LAYERS)
@@ -143,6 +143,20 @@ def test_nginx_says_what_it_has_read() -> None:
     marks = [re.findall(rf'"{nginx.MARK}([0-9a-f]{{8}})\\n"', one.bundles["local"].files["base/edge/nginx.conf"]) for one in specs]
     assert [len(found) for found in marks] == [1, 1]
     assert marks[0] != marks[1]
+
+
+def test_the_mark_is_nobody_elses_word() -> None:
+    """A domain and a route that begin like the mark stay as they are, and the server's own answer is still marked."""
+    placed = layout(2, "phase2")
+    platform = placed.platform
+    own = {
+        "domains": platform.domains.model_copy(update={"web": (*platform.domains.web, f"{nginx.MARK}ui")}),
+        "routes": (*platform.routes, platform.routes[0].model_copy(update={"path": f"/{nginx.MARK}files/"})),
+    }
+    text = of(dataclasses.replace(placed, platform=platform.model_copy(update=own))).bundles["local"].files["base/balancer/nginx.conf"]
+    assert f"/{nginx.MARK}files/ {{" in text
+    assert f" {nginx.MARK}ui.localhost" in text
+    assert len(re.findall(rf'"{nginx.MARK}[0-9a-f]{{8}}\\n"', text)) == 1
 
 
 def test_canary_flags_are_the_templates() -> None:
