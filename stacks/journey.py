@@ -149,7 +149,8 @@ def carry_out(seen: Look, on_event: OnEvent) -> Done:
             heard.evidence = cluster_release.carry_out(seen.deployment, seen.run, seen.layers, heard, refreshed=seen.refreshed)
         else:
             operations.carry_out(seen.deployment, seen.run, seen.layers, heard, refreshed=seen.refreshed)
-    there = {layer: one.hosts for layer, one in seen.hosts.items()} if not seen.layers else None
+    known = not seen.layers and not found.in_cluster
+    there = {layer: seen.hosts[layer].hosts if layer in seen.hosts else {} for layer in found.layers} if known else None
     return _done(found, set(seen.layers), time.monotonic() - started, heard, there=there)
 
 

@@ -7,6 +7,7 @@ really runs is no part of it: the hosts are asked every time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from functools import cache
@@ -36,10 +37,11 @@ def question(folder: Path, backend: str, stack: str, asked: Sequence[str], key: 
 
 
 def keep(answer: Path) -> None:
-    """Nothing would change: the engine has just said so, or has just made it so."""
-    answer.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    answer.touch()
-    housekeeping.newest(answer.parent, "*", KEPT)
+    """Nothing would change: the engine has just said so, or has just made it so. A cache that cannot be written only asks again."""
+    with contextlib.suppress(OSError):
+        answer.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        answer.touch()
+        housekeeping.newest(answer.parent, "*", KEPT)
 
 
 @cache

@@ -75,3 +75,10 @@ def test_bounded(tmp_path: Path) -> None:
         (tmp_path / "answers" / str(number)).touch()
     remembered.keep(tmp_path / "answers" / "new")
     assert len(list((tmp_path / "answers").iterdir())) == remembered.KEPT
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
+    """A deploy that has just been carried out does not fail, half-way through its layers, because of an answer that cannot be kept."""
+    (tmp_path / "answers").write_text("no folder")
+    remembered.keep(tmp_path / "answers" / "new")
+    assert (tmp_path / "answers").read_text() == "no folder"

@@ -19,7 +19,7 @@ def test_one_that_has_just_been_started(tmp_path: Path) -> None:
     wget.chmod(0o755)
     (tmp_path / "nginx.conf").write_text('return 200 "config-1234\\n";')
     shell, option, script = RELOAD["nginx"]
-    script = script.replace("/tmp/nginx.pid", f"{tmp_path}/nginx.pid").replace("/etc/cmctl/nginx", str(tmp_path))  # noqa: S108 - in the container
+    script = script.replace("/tmp/nginx.pid", f"{tmp_path}/nginx.pid").replace("/etc/cmctl/nginx", str(tmp_path))
     path = f"{tmp_path}:{os.environ['PATH']}"
     done = subprocess.run([shell, option, script], env={"PATH": path}, capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, wget.with_name("wget.asked").exists()) == (0, True), done.stderr
