@@ -10,7 +10,7 @@ import pytest
 from hosts.observe import Compared
 from stacks import journey, price
 from stacks.deployment import Deployment, Wish, facts
-from stacks.workspace import Cli, Settings
+from stacks.workspace import Settings
 
 OWN = Path(__file__).parents[1] / "layout" / "environments"
 
@@ -20,7 +20,7 @@ def test_layers_without_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     shutil.copy(OWN / "pair.yaml", tmp_path)
     monkeypatch.setenv("CMCTL_ENVIRONMENTS", str(tmp_path))
     found = facts(Wish("codementee", 2, "pair"))
-    run = Settings(Cli(tmp_path / "pulumi"), tmp_path, tmp_path, f"file://{tmp_path}", "passphrase")
+    run = Settings(tmp_path / "pulumi", tmp_path, tmp_path, f"file://{tmp_path}", "passphrase")
     seen = journey.Look(
         Deployment(found, {}, {}, {}), run, {}, 2, price.change(found.loaded, 2, 2, found.environment), (), None, {},
         {"phase2": Compared({}, ())},
