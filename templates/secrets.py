@@ -16,9 +16,11 @@ REDIS_PASSWORD = "REDIS_PASSWORD"  # noqa: S105 - the name of a secret
 def given(platform: Platform, phase: Phase, environment: Environment) -> tuple[str, ...]:
     """Names that the operator or the data layer has to give: all of the platform's but those that follow from the layout.
 
-    The address of a Redis that the phase does not run is given too; a password, where it runs one.
+    The address of a Redis that the phase does not run is given too, where a service of the phase asks for it; a password, where it
+    runs one.
     """
-    derived = {fixed.redis_url(kind) for kind in phase.redis}
+    asked = {name for service in phase.workloads for name in platform.services[service].secrets}
+    derived = {fixed.redis_url(kind) for kind in fixed.KINDS if kind in phase.redis or fixed.redis_url(kind) not in asked}
     if environment.providers.database == "container":
         derived.add(fixed.DATABASE_URL)
     return (*(name for name in platform.secrets if name not in derived), *((REDIS_PASSWORD,) if phase.redis else ()))

@@ -19,3 +19,10 @@ def test_who_runs_no_redis_has_no_password() -> None:
     bare = placed.phase.model_copy(update={"redis": {}})
     assert {"REDIS_PASSWORD"} == set(given(placed.platform, placed.phase, placed.environment)) - set(placed.platform.secrets)
     assert set(given(placed.platform, bare, placed.environment)) == set(placed.platform.secrets) - {"MONGO_URL"}
+
+
+def test_nobody_gives_what_no_service_asks_for() -> None:
+    """The address of a Redis that another phase's services use is not asked for where none of this phase's does."""
+    placed = layout(1, "phase1")
+    bare = placed.phase.model_copy(update={"redis": {}, "workloads": {"frontend": placed.phase.workloads["frontend"]}})
+    assert not {"REDIS_CACHE_URL", "REDIS_SESSIONS_URL"} & set(given(placed.platform, bare, placed.environment))
