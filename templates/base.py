@@ -17,13 +17,15 @@ from templates.compose import APP_USER, NOBODY, REDIS_USER, Service, hardened, h
 LIVE, ANSWERS = "../live", "../acme"
 # As seen from the base part's compose file.
 CERTIFICATE_FOLDER = str(PurePosixPath(CERTIFICATE).parent.relative_to("base"))
+# By the clock, not by tries: one that is slow to answer must not hold up a way back, which gives a command inside a container 30 s.
+TAKEN_S = 10
 # A reload closes idle connections, and a request may be on its way in one: never without need, and it is over when the new files answer.
 # One that has only just been started has no pid yet, and reads them anyway.
 RELOAD_NGINX = f"""
 taken() {{ used=$(wget -q -t 1 -T 4 -O - http://127.0.0.1:{nginx.STATUS_PORT}/config) && grep -q -F "$used" /etc/cmctl/nginx/nginx.conf; }}
 taken && exit 0
 kill -HUP "$(cat /tmp/nginx.pid)"
-tries=0; until taken; do tries=$((tries + 1)); [ $tries -lt 50 ] || exit 1; sleep 0.2; done
+end=$(($(date +%s) + {TAKEN_S})); until taken; do [ "$(date +%s)" -lt $end ] || exit 1; sleep 0.2; done
 """
 # How a container reads its configuration anew without a restart.
 RELOAD = {"nginx": ("sh", "-c", RELOAD_NGINX), "prometheus": ("sh", "-c", "kill -HUP $(pidof prometheus)")}
