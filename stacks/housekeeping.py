@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import stat
 from pathlib import Path
 
 KEPT = 40
@@ -42,7 +44,11 @@ def _folders(backend: str, stack: str) -> list[Path]:
 
 
 def newest(folder: Path, pattern: str, kept: int = 2 * KEPT) -> None:
-    """Remove all but the newest files."""
-    files = [path for path in folder.glob(pattern) if path.is_file()]
-    for path in sorted(files, key=lambda one: one.stat().st_mtime)[:-kept]:
+    """Remove all but the newest files. Another process may do the same at the same time."""
+    files: list[tuple[int, Path]] = []
+    for path in folder.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):
+            seen = path.stat()
+            files += [(seen.st_mtime_ns, path)] if stat.S_ISREG(seen.st_mode) else []
+    for _, path in sorted(files)[:-kept]:
         path.unlink(missing_ok=True)

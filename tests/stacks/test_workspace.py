@@ -145,3 +145,22 @@ def test_state_elsewhere_is_left_alone() -> None:
     """History in a bucket belongs to the team: nothing of it is touched."""
     housekeeping.forget("s3://bucket", "s")
     housekeeping.prune(Path("/nowhere"), "s3://bucket", "s")
+
+
+def test_two_prune_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that another process has removed meanwhile is no error: it was to go anyway."""
+    for number in range(3):
+        (tmp_path / f"{number}.log").touch()
+    looked: list[str] = []
+    stat = Path.stat
+
+    def gone_at_the_second_look(path: Path, **how: bool) -> os.stat_result:
+        looked.append(path.name)
+        if looked.count("0.log") == 2:
+            raise FileNotFoundError(path)
+        return stat(path, **how)
+
+    monkeypatch.setattr(Path, "stat", gone_at_the_second_look)
+    housekeeping.newest(tmp_path, "*.log", 1)
+    monkeypatch.undo()
+    assert len(list(tmp_path.iterdir())) == 1
