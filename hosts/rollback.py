@@ -36,10 +36,10 @@ async def rollback(stack: str, targets: dict[str, Target], to: str | None, repor
 
 
 async def settled(stack: str, targets: Mapping[str, Target]) -> ReleaseSpec | None:
-    """The release that the fleet's books say serves, as it was deployed; None where nothing has settled."""
+    """The release that the fleet's books say serves, as it was deployed, with today's certificates; None where nothing has settled."""
     hosts = connect(stack, targets)
     known = [one for one in (await each(hosts, states.load)).values() if one is not None]
-    return await _stored(hosts, known[0].release, targets) if known else None
+    return (await _stored(hosts, known[0].release, targets)).certified(await certificates.pairs(hosts)) if known else None
 
 
 async def _books(hosts: Mapping[str, Host]) -> State:

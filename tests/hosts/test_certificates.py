@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from errors import CmctlError
-from hosts import bundles, certificates
+from hosts import bundles, certificates, rollback
 from hosts import lease as leases
+from hosts import state as states
 from layout.release import CERTIFICATE, Target
 from tests.hosts.machines import host, spec
 
@@ -57,6 +58,23 @@ def test_an_older_release_keeps_the_newest(tmp_path: Path) -> None:
         return await one.connection.read(f"{one.paths.folder}/{CERTIFICATE}")
 
     assert asyncio.run(back()) == "new"
+
+
+def test_a_renewal_is_no_difference(tmp_path: Path) -> None:
+    """What has settled is told with the certificate that was brought since, so that whoever compares finds nothing edited."""
+    one, old = host(tmp_path), spec(FILES, {CERTIFICATE: "old"})
+
+    async def renewed() -> list[str]:
+        async with leases.held({"one": one}, "test") as lease:
+            await bundles.upload(one, lease, old, old.release_id())
+            await bundles.place_base(one, lease, old.release_id())
+            await states.save(one, lease, states.State(release=old.release_id(), version=old.version))
+        await certificates.deliver("stack", targets(tmp_path), "new")
+        found = await rollback.settled("stack", targets(tmp_path))
+        assert found is not None
+        return await bundles.differing(one, found, "blue")
+
+    assert asyncio.run(renewed()) == []
 
 
 def test_answers_come_and_go(tmp_path: Path) -> None:
