@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 
@@ -27,6 +28,7 @@ CANARY_GRACE_S = 5
 SLOT_HEADER = "X-Cmctl-Slot"
 # wget ends with 1 when the answer is 4xx or 5xx or none comes
 ASK = 'for url in "$@"; do wget -q -t 1 -T 3 -O /dev/null "$url" || echo "$url"; done'
+NOT_RUNNING = re.compile(r"is not running|is restarting", re.IGNORECASE)
 NGINX_TEST = ("nginx", "-t", "-q", "-e", "/dev/stderr", "-c", "/etc/cmctl/nginx/nginx.conf")
 
 
@@ -100,7 +102,8 @@ async def reload(ready: tuple[Ready, ...], host: Host, changed: list[str], befor
         name = next((folder for folder in folders if one.container.endswith(f"-base-{folder}")), None)
         if one.host == host.name and one.reload and name and one.container in before:
             done = await containers.inside(host, one.container, one.reload)
-            if done.code:
+            # One that has just ended reads its files when it starts again, and has to get ready in any case.
+            if done.code and not NOT_RUNNING.search(done.stderr):
                 lines = await containers.last_lines(host, one.container)
                 raise CmctlError(f"{one.container} did not take its new files", why=f"{done.stderr.strip()}\n{lines}")
 

@@ -31,8 +31,10 @@ Version = tuple[int, ...]
 OLDEST: Version = (1, 22, 1)
 # From here on HTTP/2 is a directive of its own, and `listen … http2` is deprecated.
 HTTP2_DIRECTIVE: Version = (1, 25, 1)
-# From here on a reload can let idle connections end with an answer, as keepalive_time does, instead of closing them at once.
+# From here on a reload can let idle connections end with an answer, as keepalive_time does, instead of closing them at once. So
+# long after its last request one is kept: it holds up the end of a container too, whose entrance is closed meanwhile.
 KEEPALIVE_MIN: Version = (1, 27, 4)
+KEEPALIVE_MIN_S = 2
 # TLS: the "intermediate" profile 5.8 of Mozilla's server-side TLS recommendations, read 2026-11: 1.2 and 1.3, ECDHE with AEAD only.
 TLS_CIPHERS = ":".join(
     f"ECDHE-{key}-{cipher}" for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305") for key in ("ECDSA", "RSA")
@@ -155,7 +157,7 @@ def _shared(layout: Layout, trusted: list[str], version: Version) -> dict[str, o
         "http2": "http2 on;" if version >= HTTP2_DIRECTIVE else "",
         "network": str(layout.environment.network),
         "keepalive_s": KEEPALIVE_S,
-        "keepalive_min": f"keepalive_min_timeout {KEEPALIVE_S}s;" if version >= KEEPALIVE_MIN else "",
+        "keepalive_min": f"keepalive_min_timeout {KEEPALIVE_MIN_S}s;" if version >= KEEPALIVE_MIN else "",
         "mark": MARK,
         "headers": _headers(layout),
     }  # fmt: skip
