@@ -8,11 +8,12 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from errors import Unreachable
 from hosts import bundles, containers, flags
 from hosts import lease as leases
 from hosts import state as states
 from hosts.containers import Container
-from hosts.fleet import Host, connect, each
+from hosts.fleet import Host, connect, each, together
 from hosts.owner import Holder
 from hosts.run import expected
 from hosts.state import Journal, State
@@ -42,10 +43,20 @@ class Observed:
 
 @dataclass(frozen=True)
 class Compared:
-    """A layer's hosts, and how they differ from a settled release, as sentences: another release, open operations, containers, files."""
+    """A layer's hosts, and how they differ from a settled release, as sentences: another release, open operations, containers, files.
+
+    `away` tells the machines that did not answer, so that only who needs them fails: a first deploy starts an engine that stands still.
+    """
 
     hosts: dict[str, Observed]
     differences: tuple[str, ...]
+    away: Unreachable | None = None
+
+    def whole(self) -> Compared:
+        """This, where all machines have answered. Raises Unreachable where not."""
+        if self.away:
+            raise self.away
+        return self
 
 
 async def observe(stack: str, targets: dict[str, Target]) -> dict[str, Observed]:
@@ -90,27 +101,28 @@ async def _tar(host: Host, argv: list[str]) -> dict[str, str]:
 
 
 async def compare(specs: Mapping[str, ReleaseSpec]) -> dict[str, Compared]:
-    """Layer → its hosts beside its release. All layers at once, so a machine that plays in several is reached once.
-
-    Raises Unreachable with all machines that do not answer.
-    """
+    """Layer → its hosts beside its release. All layers at once, so a machine that plays in several is reached once."""
     places = {f"{layer} {name}": host for layer, spec in specs.items() for name, host in connect(spec.stack, spec.hosts).items()}
     by_stack = {spec.stack: spec for spec in specs.values()}
     found = await each(places, lambda host: _compare(host, by_stack[host.paths.stack]))
-    return {
-        layer: Compared(
-            {name: found[f"{layer} {name}"][0] for name in sorted(spec.hosts)},
-            tuple(line for name in sorted(spec.hosts) for line in found[f"{layer} {name}"][1]),
-        )
-        for layer, spec in specs.items()
-    }
+    return {layer: _compared({name: found[f"{layer} {name}"] for name in sorted(spec.hosts)}) for layer, spec in specs.items()}
 
 
-async def _compare(host: Host, spec: ReleaseSpec) -> tuple[Observed, list[str]]:
-    one = await _observe(host, spec.stack)
-    if one.state is None or one.state.release != spec.release_id() or one.journal is not None:
-        return one, [f"{host.name}: another release, or an operation that did not end"]
-    edited = [f"{host.name}: {path} was edited" for path in await bundles.differing(host, spec, one.state.live)]
+def _compared(found: Mapping[str, tuple[Observed, list[str]] | Unreachable]) -> Compared:
+    there = {name: one for name, one in found.items() if not isinstance(one, Unreachable)}
+    away = [one for one in found.values() if isinstance(one, Unreachable)]
+    lines = tuple(line for _, several in there.values() for line in several)
+    return Compared({name: seen for name, (seen, _) in there.items()}, lines, together(away) if away else None)
+
+
+async def _compare(host: Host, spec: ReleaseSpec) -> tuple[Observed, list[str]] | Unreachable:
+    try:
+        one = await _observe(host, spec.stack)
+        if one.state is None or one.state.release != spec.release_id() or one.journal is not None:
+            return one, [f"{host.name}: another release, or an operation that did not end"]
+        edited = [f"{host.name}: {path} was edited" for path in await bundles.differing(host, spec, one.state.live)]
+    except Unreachable as error:
+        return error
     return one, missing(one, expected(spec, host.name, one.state)) + edited
 
 

@@ -37,7 +37,7 @@ def adopt(platform: str, environment: str, report: Report, on_event: OnEvent) ->
     specs = {layer: spec for layer, one in found.items() if (spec := door.settled_now(one.stack(layer), targets(one, layer)))}
     if not specs:
         raise BadInput(f"nothing of {platform} has settled on the hosts of {environment}", hint="cmctl deploy --phase 2")
-    drift = [line for one in door.compare_now(specs).values() for line in one.differences]
+    drift = [line for one in door.compare_now(specs).values() for line in one.whole().differences]
     if drift:
         phase = max(one.phase.number for one in found.values())
         hint = f"cmctl deploy --phase {phase} --env {environment}"

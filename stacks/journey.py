@@ -124,15 +124,15 @@ class _There:
     layers: Mapping[str, Compared]
 
     def differ(self, layer: str) -> bool:
-        """Whether a layer's hosts are not as its release left them: an interrupted command, or somebody's hand."""
-        return layer in self.layers and bool(self.layers[layer].differences)
+        """Whether a layer's hosts are not as its release left them: an interrupted command, or somebody's hand. Raises Unreachable."""
+        return layer in self.layers and bool(self.layers[layer].whole().differences)
 
 
 def _hosts(deployment: Deployment) -> _There:
     if not deployment.specs:
         return _There(live_phase(deployment.facts), {})
     layers = door.compare_now(deployment.specs)
-    return _There(sent_to(layers["edge"].hosts) if "edge" in layers else None, layers)
+    return _There(sent_to(layers["edge"].whole().hosts) if "edge" in layers else None, layers)
 
 
 def _quiet(event: Event) -> None:
