@@ -24,6 +24,10 @@ ARCHIVE = 'cd "$1" && tar -c -f - $([ -d base ] && echo base) 2>/dev/null'
 SLOT_ARCHIVE = 'cd "$1/releases/$2" 2>/dev/null && tar -c -f - $(ls -d blue green secrets 2>/dev/null) 2>/dev/null'
 
 
+# One host beside its release: what is there, how it differs, and why it could not be asked.
+Beside = tuple["Observed | None", list[str], Unreachable | None]
+
+
 @dataclass(frozen=True)
 class Observed:
     """One host. `state` is None where the stack has never settled; `files` are the bundle's files as they stand there."""
@@ -108,22 +112,21 @@ async def compare(specs: Mapping[str, ReleaseSpec]) -> dict[str, Compared]:
     return {layer: _compared({name: found[f"{layer} {name}"] for name in sorted(spec.hosts)}) for layer, spec in specs.items()}
 
 
-def _compared(found: Mapping[str, tuple[Observed, list[str]] | Unreachable]) -> Compared:
-    there = {name: one for name, one in found.items() if not isinstance(one, Unreachable)}
-    away = [one for one in found.values() if isinstance(one, Unreachable)]
-    lines = tuple(line for _, several in there.values() for line in several)
-    return Compared({name: seen for name, (seen, _) in there.items()}, lines, together(away) if away else None)
+def _compared(found: Mapping[str, Beside]) -> Compared:
+    away = [error for _, _, error in found.values() if error]
+    lines = tuple(line for _, several, _ in found.values() for line in several)
+    return Compared({name: seen for name, (seen, _, _) in found.items() if seen}, lines, together(away) if away else None)
 
 
-async def _compare(host: Host, spec: ReleaseSpec) -> tuple[Observed, list[str]] | Unreachable:
+async def _compare(host: Host, spec: ReleaseSpec) -> Beside:
     try:
         one = await _observe(host, spec.stack)
         if one.state is None or one.state.release != spec.release_id() or one.journal is not None:
-            return one, [f"{host.name}: another release, or an operation that did not end"]
+            return one, [f"{host.name}: another release, or an operation that did not end"], None
         edited = [f"{host.name}: {path} was edited" for path in await bundles.differing(host, spec, one.state.live)]
     except Unreachable as error:
-        return error
-    return one, missing(one, expected(spec, host.name, one.state)) + edited
+        return None, [], error
+    return one, missing(one, expected(spec, host.name, one.state)) + edited, None
 
 
 def missing(observed: Observed, expected: set[str]) -> list[str]:
