@@ -23,6 +23,7 @@ echo $! > "$folder/pid"
 """
 # $1 folder: waits up to 2 s for the end; a run without an end whose lock is free was ended from outside
 POLL = """
+[ -d "$1" ] || { echo 137; echo "$1 is gone"; exit 0; }
 [ -f "$1/rc" ] || flock -w 2 "$1/lock" true || [ -f "$1/rc" ] || exit 77
 [ -f "$1/rc" ] && cat "$1/rc" || echo 137
 tail -n 40 "$1/log"

@@ -91,6 +91,9 @@ async def test_detached_steps_tell_how_they_ended(tmp_path: Path) -> None:
         assert caught.value.why == "why"
         with pytest.raises(CmctlError, match="did not end within 0 s"):
             await detached.run(one, mine, "slow", ["sleep", "1"], 0)
+        with pytest.raises(CmctlError, match=r"gone failed on one \(exit 137\)") as caught:
+            await detached.run(one, mine, "gone", ["rm", "-rf", one.paths.run("gone")], 10)
+        assert "is gone" in caught.value.why
 
 
 async def test_what_outlives_its_controller_is_waited_for(tmp_path: Path) -> None:
