@@ -1,7 +1,7 @@
 """The flag files that move traffic (layout/live.py names them): one rename, one truth.
 
 Traffic flags (`green`, `to-green-5`, `phase2` at the local edge) belong to releases. Standing flags (`maintenance`,
-`without-app2`) are a person's wish that no release touches.
+`without-app2`) are a person's wish that no release touches; `relief-…` belongs to a handover (hosts/handover.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SET = f"""
 mkdir -p "$1"; cd "$1" || exit 1
 for flag in $2; do [ -e "$flag" ] || {{ : > ".$flag.new" && mv ".$flag.new" "$flag" || exit 1; }}; done
 for flag in $(ls | sort); do
-  case "$flag" in {live.MAINTENANCE}|{live.WITHOUT}*) continue ;; esac
+  case "$flag" in {live.MAINTENANCE}|{live.WITHOUT}*|{live.RELIEF}*) continue ;; esac
   case " $2 " in *" $flag "*) ;; *) rm -f "$flag" ;; esac
 done
 sync .
@@ -60,7 +60,7 @@ async def read(host: Host) -> tuple[str, ...]:
 
 def traffic(flags: Iterable[str]) -> tuple[str, ...]:
     """Those that say where the traffic goes."""
-    return tuple(flag for flag in flags if flag != live.MAINTENANCE and not flag.startswith(live.WITHOUT))
+    return tuple(flag for flag in flags if flag != live.MAINTENANCE and not flag.startswith((live.WITHOUT, live.RELIEF)))
 
 
 def slot(flags: Iterable[str]) -> Slot:

@@ -2,8 +2,8 @@
 
 1. The relief starts: the new container once more, at another address. 2. The packet filter leads new connections to it,
 while those that are open stay where they are. 3. The balancer's clients leave, each with an answer that ends its
-connection. 4. The balancer is made anew. 5. New connections go to it, and the relief empties and goes. A balancer behind a
-local edge needs no 2 and 3: the edge turns to the relief by itself where the balancer does not answer.
+connection. 4. The balancer is made anew. 5. New connections go to it, and the relief empties and goes. Behind a local edge a
+flag stands for 2 and 3: the edge sends each new request to the relief, and none on a connection that the balancer is about to close.
 
 A controller that dies on the way leaves the relief serving; whoever brings the base part next takes these steps to their end.
 """
@@ -19,6 +19,8 @@ from errors import CmctlError
 from hosts import containers
 from hosts.fleet import Host
 from hosts.lease import Lease
+from hosts.paths import Paths
+from layout import live
 from layout.release import Entrance, Ready, ReleaseSpec, Relief
 
 READY_S = 60
@@ -48,6 +50,8 @@ wanted=$("$@" -f "$file" config --hash "$service" | cut -d' ' -f2); [ -n "$wante
 found=$(docker inspect --format '{{.State.Running}} {{index .Config.Labels "com.docker.compose.config-hash"}}' "$container" 2> /dev/null)
 [ "${found%% *}" = true ] && [ "${found#* }" != "$wanted" ]
 """
+# $1 the edge's flag folder, $2 flag, $3 on or off
+TURN = '[ -d "$1" ] || exit 0; if [ "$3" = on ]; then : > "$1/$2"; else rm -f "$1/$2"; fi'
 ESTABLISHED = "01"
 
 
@@ -77,6 +81,7 @@ async def _with_relief(host: Host, lease: Lease, spec: ReleaseSpec, relief: Reli
     if relief.entrances:
         await _lead(host, lease, spec.stack, relief)
         left = await _emptied(host, relief.stands_for, relief)
+    await _turn(host, lease, spec.stack, relief, on=True)
     await containers.up(host, lease, f"{spec.stack}-base", f"{host.paths.base}/compose.yaml")
     cut = f", {left} connections that did not end were cut" if left else ", no connection was cut"
     return f"{host.name}: a relief answered while the balancer was made anew{cut}"
@@ -86,6 +91,7 @@ async def _dismiss(host: Host, lease: Lease, spec: ReleaseSpec, relief: Relief) 
     """New connections go to the balancer again; the relief goes when its clients have left it."""
     await _until_ready(host, relief.stands_for, _ready(spec, relief))
     await _lead_back(host, lease, spec.stack)
+    await _turn(host, lease, spec.stack, relief, on=False)
     await _emptied(host, relief.container, relief)
     await containers.down(host, lease, f"{spec.stack}-relief")
 
@@ -93,6 +99,7 @@ async def _dismiss(host: Host, lease: Lease, spec: ReleaseSpec, relief: Relief) 
 async def remove(host: Host, lease: Lease, stack: str) -> None:
     """Leave nothing of a handover that was cut short; who is connected to the relief is cut."""
     await _lead_back(host, lease, stack)
+    await lease.run(host, "sh", "-c", 'rm -f "$1"/*/live/"$2"', "turn", host.paths.root, live.relief(stack), what="turning the edge back")
     await containers.down(host, lease, f"{stack}-relief")
 
 
@@ -133,6 +140,13 @@ async def _lead(host: Host, lease: Lease, stack: str, relief: Relief) -> None:
 
 async def _lead_back(host: Host, lease: Lease, stack: str) -> None:
     await lease.run(host, "sh", "-c", LEAD_BACK, "lead", f"cmctl-{stack}-relief", what="leading new connections to the balancer")
+
+
+async def _turn(host: Host, lease: Lease, stack: str, relief: Relief, *, on: bool) -> None:
+    """The edge on this host, where there is one, sends the phase's requests to the relief, or to the balancer again."""
+    folder = Paths(host.paths.root, relief.edge).live
+    if relief.edge:
+        await lease.run(host, "sh", "-c", TURN, "turn", folder, live.relief(stack), "on" if on else "off", what="turning the edge")
 
 
 def _match(one: Entrance) -> str:

@@ -14,6 +14,8 @@ from layout.model import Slot
 GREEN, MAINTENANCE = "green", "maintenance"
 # The start of the flag that leaves one host out.
 WITHOUT = "without-"
+# The start of the flag by which a local edge turns to the relief of a stack's load balancer.
+RELIEF = "relief-"
 # Per cent. Few, because each is two looks at the disk for every request.
 CANARY_SHARES = (1, 5, 10, 25, 50)
 
@@ -29,6 +31,11 @@ def canary(slot: Slot, share: int) -> str:
 def without(host: str) -> str:
     """The flag that leaves a host out. At most one such flag stands."""
     return f"{WITHOUT}{host}"
+
+
+def relief(stack: str) -> str:
+    """The flag in an edge's folder that sends the requests of a phase to the relief of its load balancer."""
+    return f"{RELIEF}{stack}"
 
 
 def flags(slot: Slot, canary_to: Slot | None = None, share: int = 0) -> tuple[str, ...]:

@@ -98,7 +98,11 @@ class Layout:
 
     @property
     def stack(self) -> str:
-        return f"{self.platform.name}-{self.environment.name}-{self.layer}"
+        return self.stack_of(self.layer)
+
+    def stack_of(self, layer: str) -> str:
+        """The name of another layer's stack in the same environment."""
+        return f"{self.platform.name}-{self.environment.name}-{layer}"
 
     def of(self, service: str, slot: Slot) -> tuple[Instance, ...]:
         return tuple(one for one in self.instances if one.service == service and one.slot == slot)

@@ -102,7 +102,7 @@ class Relief(Part):
     """What stands in for a host's load balancer or edge while that is made anew (`base/relief.yaml`): its container and its address.
 
     `stands_for`: the balancer's own container. `entrances`: its ports on the host; none where only the edge beside it calls it.
-    `drain_s`: after so long a busy keep-alive connection has been ended politely.
+    `drain_s`: after so long a busy keep-alive connection has been ended politely. `edge`: the stack of the edge that calls it.
     """
 
     container: str
@@ -110,6 +110,7 @@ class Relief(Part):
     address: str
     entrances: tuple[Entrance, ...]
     drain_s: int
+    edge: str = ""
 
 
 class GateLimits(Part):

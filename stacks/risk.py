@@ -47,7 +47,7 @@ def _one_by_one(name: str) -> str:
 
 def _recreated(name: str) -> str:
     if name == RELIEVED:
-        return f"{name} is made anew while a relief answers: a request may wait for about 1 s"
+        return f"{name} is made anew while a relief answers, which users do not feel"
     seconds = next((value for prefix, value in INTERRUPTION_S.items() if name.startswith(prefix)), None)
     return f"{name} is made anew" + (f": about {seconds} s without it" if seconds else ", which users do not feel")
 

@@ -51,6 +51,16 @@ class Upstream:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """A phase as an edge sees it: its load balancers, and where a relief can stand in, that one first and the flag that says so."""
+
+    name: str
+    servers: tuple[str, ...]
+    relief: tuple[str, ...] = ()
+    flag: str = ""
+
+
+@dataclass(frozen=True)
 class Location:
     """One `location` block. `match` is what stands behind the word; `headers` are complete, because nginx does not add to them."""
 
@@ -97,7 +107,7 @@ def balancer(layout: Layout, host: str, version: Version) -> str:
 
 def edge(layout: Layout, host: str, version: Version) -> str:
     """nginx.conf of the local edge on `host`, which stands where Cloudflare stands: TLS, client addresses, and which phase is live."""
-    origins = [Upstream(f"phase{phase.number}", _origin(layout, phase, host)) for phase in layout.phases]
+    origins = [_origin(layout, phase, host) for phase in layout.phases]
     declared = [str(network) for network in layout.environment.trusted_proxies]
     # Connections to a published port may reach the container from its network's first address.
     trusted = [*declared, str(layout.environment.network[1])] if declared else []
@@ -120,15 +130,19 @@ def _longest_s(layout: Layout) -> int:
     return max((route.timeouts.read_s for route in layout.platform.routes), default=0)
 
 
-def _origin(layout: Layout, phase: Phase, host: str) -> tuple[str, ...]:
-    """The servers of a phase: the balancer on this host first, its relief after it; other hosts' take over while it is dead."""
+def _origin(layout: Layout, phase: Phase, host: str) -> Origin:
+    """The balancer on this host first, its relief after it; other hosts' take over while it is dead."""
     balancers = fixed.balancers(phase, layout.environment)
     nearest = [one for one in balancers if one.host == host]
     watched = f"max_fails=1 fail_timeout={EDGE_FAIL_TIMEOUT_S}s" if len(balancers) > 1 else "max_fails=0"
-    stand_in = [f"{addresses.relief(layout.environment, phase.number)}:{HTTPS} {watched} backup"] if nearest else []
-    first = [f"{one.seen_from(host)} {watched}" for one in nearest or balancers]
-    others = [f"{one.seen_from(host)} {watched} backup" for one in balancers if one not in nearest] if nearest else []
-    return (*first, *stand_in, *others)
+    name, own = f"phase{phase.number}", [f"{one.seen_from(host)} {watched}" for one in nearest]
+    others = [f"{one.seen_from(host)} {watched}" for one in balancers if one not in nearest]
+    if not nearest:
+        return Origin(name, tuple(others))
+    stand_in = f"{addresses.relief(layout.environment, phase.number)}:{HTTPS} {watched}"
+    last = [f"{one} backup" for one in others]
+    flag = live.relief(layout.stack_of(name))
+    return Origin(name, (*own, f"{stand_in} backup", *last), (stand_in, *(f"{one} backup" for one in own), *last), flag)
 
 
 def _behind(layout: Layout, host: str) -> list[str]:

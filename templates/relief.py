@@ -54,6 +54,7 @@ def _relief(layout: Layout, one: Fixed) -> Relief:
     return Relief(
         container=f"{names.project(layout, PART)}-{one.name}", stands_for=names.container(layout, one),
         address=addresses.relief(layout.environment, _number(layout)), entrances=_entrances(layout, one), drain_s=KEEPALIVE_S,
+        edge=layout.stack_of("edge") if _behind_edge(layout, one) else "",
     )  # fmt: skip
 
 

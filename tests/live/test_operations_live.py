@@ -84,9 +84,11 @@ def processes(lab: Lab, container: str) -> list[str]:
 
 
 def leftovers(lab: Lab) -> list[str]:
-    """Reliefs and rules of the packet filter that a handover left."""
-    there = lab.run("lb1", ["sh", "-c", "docker ps -a --format '{{.Names}}'; iptables -t nat -S"]).out.splitlines()
-    return [line for line in there if "-relief" in line]
+    """Reliefs, rules of the packet filter and flags that a handover left."""
+    there = lab.run(
+        "lb1", ["sh", "-c", "docker ps -a --format '{{.Names}}'; iptables -t nat -S; ls /var/lib/cmctl/*/live"]
+    ).out.splitlines()
+    return [line for line in there if "relief-" in line or "-relief" in line]
 
 
 def proof(answer: Answer) -> str:

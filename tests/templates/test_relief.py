@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from layout import live
 from layout.release import ReleaseSpec
 from tests.templates.places import layout, spec
 
@@ -41,6 +42,19 @@ def test_nothing_more_is_open() -> None:
         assert [port.rpartition(":")[2] for port in ports] == [str(one.inside) for one in relief.entrances]
         assert all(port.startswith("127.0.0.1:") for port in ports)
     assert "ports" not in services(spec(2, "phase2", environment="lab"), "lb1", "base/relief.yaml")["balancer"]
+
+
+def test_the_edge_turns_by_a_flag() -> None:
+    """An edge on the balancer's host knows its relief under the flag that a handover raises, and turns only where that phase is live."""
+    relief = spec(2, "phase2", environment="lab").reliefs["lb1"]
+    edge = spec(2, "edge", environment="lab")
+    assert relief.edge == edge.stack
+    text = edge.bundles["lb1"].files["base/edge/nginx.conf"]
+    flag = f"if (-f /etc/cmctl/live/{live.relief('codementee-lab-phase2')}) {{"
+    assert text.count(flag) == 1
+    assert text.index("set $place phase2;") < text.index(flag) < text.index("if (-f /etc/cmctl/live/phase2) {")
+    assert f"server {relief.address}:8443 max_fails=0;" in text
+    assert spec(2, "phase2", environment="pair").reliefs["lb1"].edge == ""
 
 
 def test_a_loopback_cannot_be_led() -> None:
