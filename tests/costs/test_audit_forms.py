@@ -227,6 +227,37 @@ LAID_OUT: list[Callable[[list[tuple[str, str]]], str]] = [
 ]  # fmt: skip
 
 
+def test_numbered_rows() -> None:
+    """Rows that are counted in front have the name behind, and a total without a number is the total."""
+    text = "| # | Item | Cost |\n|---|---|---|\n| 1 | Web | $40 |\n| 2. | DB | $57 |\n| | Total | {} |\n"
+    assert verdicts(text.format("$97")) == [("$97", "", "right")]
+    assert [one.kind for one in audited(text.format("$107")).contradictions] == ["sum"]
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "total"),
+    [
+        ("Qty | Unit price | Setup | Monthly", "3 | $20 | $10 | $60", "| | $10 | $60"),
+        ("Qty | Unit price | Monthly | Yearly", "3 | $20 | $60 | $720", "| | $60 | $720"),
+        ("Qty | Unit price | Discount | Cost", "3 | $20 | 10 % | $54", "| | | $54"),
+        ("Qty | Rate/hour | Cost ($)", "2 | 0.05 | 73", "| | 73"),
+        ("Qty | Unit price (€/h) | Hours | Cost (€)", "2 | 0.05 | 730 | 73", "| | | 73"),
+        ("Units | Price per unit ($ per 1,000) | Cost ($)", "50,000 | 0.10 | 5", "| | 5"),
+    ],
+)
+def test_other_factors_than_a_quantity(head: str, row: str, total: str) -> None:
+    """Setup fees, years, hours, discounts and prices for a thousand make no contradiction of quantity × unit price."""
+    rule = "|---" * (head.count("|") + 2)
+    assert audited(f"| Item | {head} |\n{rule}|\n| VM | {row} |\n| Total | {total} |\n").contradictions == ()
+
+
+def test_unit_prices_without_a_sign() -> None:
+    """A unit's price without a currency is in that of the cost beside it."""
+    text = "| Machine | Qty | Unit price | Monthly (USD) |\n|---|---|---|---|\n| app | 3 | 24 | {} |\n| db | 1 | 57 | 57 |\n| Total | | | {} |\n"
+    assert audited(text.format(72, 129)).contradictions == ()
+    assert [one.text for one in audited(text.format(82, 139)).contradictions] == ["app: 3 × $24 = $72, not $82"]
+
+
 @cases(150)
 @given(
     costs=st.lists(st.integers(1, 10**8).map(lambda cents: Decimal(cents) / 100), min_size=2, max_size=8),
