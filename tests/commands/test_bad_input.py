@@ -165,6 +165,14 @@ def test_brackets_are_shown(title: str, shop: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.count(title) == 2
 
 
+def test_the_next_phase_is_one_that_there_is(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A platform without a phase 2 is not told to preview it."""
+    for number in (2, 3):
+        (shop / f"phase{number}.yaml").unlink()
+    assert cli.main(["phases", "--platform", "shop"]) == 0
+    assert "cmctl preview --platform shop --phase 1 --env local" in capsys.readouterr().err
+
+
 def test_small_figures_are_not_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A machine of 512 MB has no 0 GB, and one error in 100,000 is more than 0.00 %."""
     text = (shop / "phase0.yaml").read_text(encoding="utf-8")
