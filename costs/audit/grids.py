@@ -13,6 +13,8 @@ from costs.audit.text import TOTAL, Text
 from costs.audit.words import AFTER, AMOUNT, CURRENCIES, NUMBER, amounts, number, plain_money
 
 GAP = 2
+# Columns of a year: with fewer of them its total has more in it than they say.
+QUARTERS = 4
 SIGNS = {code: sign for sign, code in CURRENCIES.items()}
 # A cut table has a block of its own below 0, by its line and column.
 WIDEST = 1000
@@ -130,6 +132,8 @@ def _across(rows: list[Text]) -> list[list[Text]]:
     head = rows[0].cells
     last = next((index for index, cell in enumerate(head) if index and TOTAL.match(cell)), 0)
     addends = {index for index in range(1, last) if not UNIT_PRICE.search(head[index]) and not SAME.search(head[index])}
+    if YEAR.search(head[last]) and len(addends) < QUARTERS:
+        return []
     whole = [row for row in rows[1:] if len(_money(row)) > GAP and set(_money(row)) <= {*addends, last} and last in _money(row)]
     return [[_turned(rows, row, index) for index in _money(row)] for row in whole]
 

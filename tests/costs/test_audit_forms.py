@@ -227,6 +227,35 @@ LAID_OUT: list[Callable[[list[tuple[str, str]]], str]] = [
 ]  # fmt: skip
 
 
+ROWS = TABLE + "| Web | $40 |\n| DB | $60 |\n"
+LIST = "- Web: $40\n- DB: $60\n"
+
+
+@pytest.mark.parametrize("text", [
+    ROWS + "| Total (excl. VAT) | $100 |\n| VAT 20 % | $20 |\n| Total (incl. VAT) | {} |\n",
+    LIST + "- Total: $100\n- Buffer (20 %): $20\n- Total with buffer: {}\n",
+    TABLE + "| Web | $40 |\n| Worker | $20 |\n| Compute total | $60 |\n| DB | $60 |\n| Total | {} |\n",
+    "- Web: $0.05/hour ($60/month)\n- DB: $60/month\n- Total: {}/month\n",
+])  # fmt: skip
+def test_totals_of_parts_and_prices_for_an_hour(text: str) -> None:
+    """A tax behind a total goes on from it, totals of parts count once, of a price for an hour and one for a month the month's counts."""
+    assert audited(text.format("$120")).exit_code == 0
+    assert [one.kind for one in audited(text.format("$130")).contradictions] == ["sum"]
+
+
+@pytest.mark.parametrize("line", ["Total savings: $200", "Total budget: $200", "Total revenue: $5,000"])
+def test_totals_of_something_else(line: str) -> None:
+    """What is saved, allowed or earned is no total of the costs above it."""
+    assert audited(f"{LIST}- {line}\n- Total: $100\n").exit_code == 0
+
+
+def test_a_year_of_two_columns() -> None:
+    """A fee and a month's price do not add up to the first year, and need not."""
+    text = "| Service | Base | Extra | Total{} |\n|---|---|---|---|\n| Web | $40 | $100 | $580 |\n"
+    assert audited(text.format(" first year")).contradictions == ()
+    assert [one.kind for one in audited(text.format("")).contradictions] == ["sum"]
+
+
 def test_numbered_rows() -> None:
     """Rows that are counted in front have the name behind, and a total without a number is the total."""
     text = "| # | Item | Cost |\n|---|---|---|\n| 1 | Web | $40 |\n| 2. | DB | $57 |\n| | Total | {} |\n"
