@@ -243,7 +243,7 @@ def test_totals_of_parts_and_prices_for_an_hour(text: str) -> None:
     assert [one.kind for one in audited(text.format("$130")).contradictions] == ["sum"]
 
 
-@pytest.mark.parametrize("line", ["Total savings: $200", "Total budget: $200", "Total revenue: $5,000"])
+@pytest.mark.parametrize("line", ["Total savings: $200", "Total budget: $200", "Total revenue: $5,000", "Total cost savings: $20"])
 def test_totals_of_something_else(line: str) -> None:
     """What is saved, allowed or earned is no total of the costs above it."""
     assert audited(f"{LIST}- {line}\n- Total: $100\n").exit_code == 0
