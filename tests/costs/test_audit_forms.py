@@ -256,6 +256,13 @@ def test_a_year_of_two_columns() -> None:
     assert [one.kind for one in audited(text.format("")).contradictions] == ["sum"]
 
 
+def test_the_cost_of_a_user_beside_the_total() -> None:
+    """What one user costs may stand in the total's own line."""
+    text = "## For 10,000 users\n* VPS: $40\n* DB: $60\n* **Total: $100/mo ({} per user)**\n"
+    assert audited(text.format("$0.01")).contradictions == ()
+    assert [one.kind for one in audited(text.format("$1")).contradictions] == ["per user"]
+
+
 def test_numbered_rows() -> None:
     """Rows that are counted in front have the name behind, and a total without a number is the total."""
     text = "| # | Item | Cost |\n|---|---|---|\n| 1 | Web | $40 |\n| 2. | DB | $57 |\n| | Total | {} |\n"
