@@ -113,7 +113,7 @@ def _take(draft: _Draft, line: Text) -> None:
         draft.per_user, draft.per_user_line = (stated[0], line) if stated else (None, None)
     elif TOTAL.match(name) and money:
         draft.total, draft.total_line = money[0], line
-        each = next((one for one in money[1:] if (one.per, one.per_count) == ("user", 1)), None)
+        each = next((one for one in money[1:] if one.per == "user" and one.per_count == 1), None)
         if each is not None and draft.per_user is None:
             draft.per_user, draft.per_user_line = each, line
     elif money and not NOT_ITEM.search(name) and "→ $" not in line.text.split("$")[0]:
