@@ -23,7 +23,7 @@ group = typer.Typer(help="What a phase costs, what one user costs, when to move.
 @group.callback()
 def cost(
     context: typer.Context,
-    phase: options.MaybePhase = None,
+    phase: Annotated[int | None, typer.Option("--phase", "-p", help="Phase number; by default all, beside each other.")] = None,
     env: options.Env = "local",
     platform: options.Platform = "codementee",
     book: options.Book = "seed",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from commands import ui
-from commands.cost_out import refuse, write
+from commands.cost_out import write
 from commands.cost_view import Wish, estimated, for_users, refuse_unknown, today
 from costs import books, budget, catalogue, change, junit, report
 from costs import refresh as refreshing
@@ -53,15 +53,14 @@ def gate(wish: Wish, asked: Gate, *, as_json: bool) -> None:
         verdict.exit_code,
         [f"{one.name}: {one.value}, at most {one.limit}" for one in verdict.checks if one.answer == "fail"],
         GateRefused("the budget says no", hint="change the phase, the book or the limits"),
-        as_json=as_json,
     )
 
 
-def _refuse(code: int, reasons: Sequence[str], no: GateRefused, *, as_json: bool) -> None:
+def _refuse(code: int, reasons: Sequence[str], no: GateRefused) -> None:
     failures: dict[int, CmctlError] = {3: no, 6: CannotTell("a figure is not known", hint="see the rows that say unknown")}
     if code in failures:
         failures[code].why = "\n".join(reasons)
-        refuse(failures[code], as_json=as_json)
+        raise failures[code]
 
 
 def audit(files: Sequence[Path], against: str | None, *, together: bool, junit: Path | None, as_json: bool) -> None:
@@ -91,15 +90,15 @@ def audit(files: Sequence[Path], against: str | None, *, together: bool, junit: 
             why="\n".join(f"{kind}: {KINDS[kind]}" for kind in kinds),
             hint="correct the lines named above",
         )
-        refuse(no, as_json=as_json)
-    elif whole.exit_code or not whole.rows:
+        raise no
+    if whole.exit_code or not whole.rows:
         open_rows = [f"{row.where}: {row.verdict}" for row in whole.rows if row.verdict.startswith(UNTOLD)]
         told = (
             CannotTell("a table cannot be added up", why="\n".join(open_rows), hint="give each of these lines one amount")
             if open_rows
             else CannotTell("there is nothing to audit", why="no list of amounts with a total was read")
         )
-        refuse(told, as_json=as_json)
+        raise told
 
 
 def bill(wish: Wish, file: Path, number: int, *, as_json: bool) -> None:
@@ -129,7 +128,7 @@ def export(wish: Wish, number: int, out: Path) -> None:
     one = estimated(wish, number)
     write(out, exports.export(one, today()))
     ui.say(f"written: {out} (an estimate: never mix it with bills)")
-    refuse_unknown(one, as_json=False)
+    refuse_unknown(one)
 
 
 def prices_check(name: str, *, as_json: bool) -> None:
@@ -143,7 +142,7 @@ def prices_check(name: str, *, as_json: bool) -> None:
     no = GateRefused(
         "prices are older than 180 days, or dated ahead", hint="cmctl cost prices refresh VENDOR, or date them anew in a book of your own"
     )
-    _refuse(catalogue.exit_code(found), bad, no, as_json=as_json)
+    _refuse(catalogue.exit_code(found), bad, no)
 
 
 def prices_diff(before: str, after: str, *, as_json: bool) -> None:

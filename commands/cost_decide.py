@@ -35,6 +35,13 @@ def above_zero(value: float | None) -> float | None:
     return value
 
 
+def share(value: float | None) -> float | None:
+    """A part of the users in percent: above 0, and not more than all."""
+    if above_zero(value) is not None and value is not None and value > 100:
+        raise typer.BadParameter(f"{value} % are more than all users")
+    return value
+
+
 Growth = Annotated[float, typer.Option("--growth", callback=figure, help="Growth of users in percent a month.")]
 
 
@@ -101,7 +108,7 @@ def needs(
     price: Annotated[float | None, typer.Option("--price", callback=above_zero, help="What a paying user pays a month.")] = None,
     fee: Annotated[float, typer.Option("--fee", callback=amount, help="Percent of each payment that is lost to fees.")] = 2.36,
     each: Annotated[float | None, typer.Option("--each", callback=figure, help="What one user may cost a month.")] = None,
-    conversion: Annotated[float | None, typer.Option("--conversion", callback=above_zero, help="Percent of the users that pay.")] = None,
+    conversion: Annotated[float | None, typer.Option("--conversion", callback=share, help="Percent of the users that pay.")] = None,
     as_json: options.Json = False,
 ) -> None:
     """What must be true for a figure to hold. The users one pod must hold, the share of users that must pay, what each of them must pay."""

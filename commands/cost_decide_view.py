@@ -57,7 +57,8 @@ def decided(wish: Wish, *, variants: bool, measured: bool) -> tuple[Decision, li
     if variants:
         found = decide_among(loaded, book, capacities=held)
         skipped = [f"no price: {', '.join(found.skipped)}"] if found.skipped else []
-        return found.decision, [*found.assumed, *skipped]
+        machines = [f"variants have the phases' machines, not those of {wish.env}"] if place(wish) is not None else []
+        return found.decision, [*found.assumed, *skipped, *machines]
     decision = of_phases(loaded, book, capacities=held, environment=place(wish))
     notes = [f"phase {number}: measured, {users:,} registered users" for number, users in held.items()]
     rest = ["capacities of the other phases are their targets, not measurements"] if len(held) < len(loaded.phases) else []

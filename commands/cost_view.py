@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from commands import options, ui
-from commands.cost_out import refuse
 from costs import books, report
 from costs.estimate import Estimate, estimate
 from errors import BadInput, CannotTell
@@ -94,18 +93,17 @@ def phase(wish: Wish, number: int, *, per_user: bool, form: str) -> None:
     if form not in forms:
         raise BadInput(f"--format {form} is not known", why=f"known: {', '.join(forms)}", hint="--format table")
     forms[form]()
-    refuse_unknown(one, as_json=form == "json")
+    refuse_unknown(one)
 
 
-def refuse_unknown(one: Estimate, *, as_json: bool) -> None:
+def refuse_unknown(one: Estimate) -> None:
     if one.unknown:
         names = ", ".join(line.title for line in one.unknown)
-        failure = CannotTell(
+        raise CannotTell(
             f"the total of phase {one.phase} is only a lower bound: {names} {'has' if len(one.unknown) == 1 else 'have'} no price",
             why="\n".join(line.why for line in one.unknown),
             hint="put the prices into a book of your own (base: " + one.book + ") and name it with --book",
         )
-        refuse(failure, as_json=as_json)
 
 
 def _table(wish: Wish, one: Estimate, *, per_user: bool) -> None:
@@ -168,4 +166,4 @@ def phases(wish: Wish, *, as_json: bool) -> None:
         )
         ui.hint(f"cmctl cost --phase {found[-1].phase}{_same(wish)}")
     for one in found:
-        refuse_unknown(one, as_json=as_json)
+        refuse_unknown(one)

@@ -119,7 +119,7 @@ def status(
 
 
 def destroy(
-    phase: options.MaybePhase = None,
+    phase: Annotated[int | None, typer.Option("--phase", "-p", help="Number of the phase that goes.")] = None,
     env: options.Env = "local",
     platform: options.Platform = "codementee",
     everything: Annotated[bool, typer.Option("--all", help="All phases, the edge and the data layer.")] = False,

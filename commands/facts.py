@@ -36,7 +36,7 @@ def phases(
     )
     if sources:
         ui.table(SOURCE_COLUMNS, list(_sources(loaded)))
-    ui.hint(f"cmctl preview {options.where(platform, 2, 'local')}")
+    ui.hint(f"cmctl preview {options.where(platform, 2 if 2 in loaded.phases else max(loaded.phases), 'local')}")
 
 
 def _row(phase: object) -> tuple[object, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Sequence
+from itertools import pairwise, takewhile
 from typing import Any
 
 import typer
@@ -27,11 +30,13 @@ def here(hint: str, group: Any, arguments: Sequence[str]) -> str:
     """`hint` with what `arguments` said of phase, environment and platform, put into every command that takes it and does not say it.
 
     A phase only where the command does not look for the live one itself; `N` where it needs one and none was said.
+    What was not said is what the typed command took, where the hint's would take something else.
     """
-    return COMMAND.sub(lambda match: _placed(match, group, arguments), hint)
+    typed, _ = leaf(group, [word for word in arguments if not word.startswith("-")])
+    return COMMAND.sub(lambda match: _placed(match, group, arguments, typed), hint)
 
 
-def _placed(match: re.Match[str], group: Any, arguments: Sequence[str]) -> str:
+def _placed(match: re.Match[str], group: Any, arguments: Sequence[str], typed: Any) -> str:
     command, verbs = leaf(group, match[1].split())
     said = match[0].split()
     if not verbs or "--help" in said:
@@ -41,10 +46,18 @@ def _placed(match: re.Match[str], group: Any, arguments: Sequence[str]) -> str:
         asked = next((one for one in command.params if option in one.opts), None)
         if asked is None or _value(said, option, short) or (option == "--phase" and asked.default is None and not asked.required):
             continue
-        value = _value(arguments, option, short) or (unknown if asked.required else "")
-        places += [option, value] if value else []
+        value = _value(arguments, option, short) or _unsaid(typed, asked, option) or (unknown if asked.required else "")
+        places += [option, shlex.quote(value)] if value else []
     start = " ".join(["cmctl", *verbs])
     return " ".join([start, *places]) + match[0].removeprefix(start)
+
+
+def _unsaid(typed: Any, asked: Any, option: str) -> str:
+    """What the command that was typed takes where nothing is said, if the asked one takes something else: `host` is about production."""
+    own = next((one for one in typed.params if option in one.opts), None)
+    if own is None or own.default in {None, asked.default} or os.environ.get(own.envvar or ""):
+        return ""
+    return str(own.default)
 
 
 def leaf(group: Any, words: Sequence[str]) -> tuple[Any, list[str]]:
@@ -60,12 +73,13 @@ def leaf(group: Any, words: Sequence[str]) -> tuple[Any, list[str]]:
 
 
 def _value(words: Sequence[str], option: str, short: str) -> str:
-    """What `--option VALUE`, `--option=VALUE` or `-o VALUE` says among `words`; "" where it is not there."""
-    for index, word in enumerate(words):
-        if word == "--":
-            return ""
-        if word in {option, short}:
-            return words[index + 1] if index + 1 < len(words) else ""
-        if word.startswith(f"{option}="):
-            return word.partition("=")[2]
-    return ""
+    """What `--option VALUE`, `--option=VALUE`, `-o VALUE` or `-oVALUE` says among `words`, the last of them; "" where none does."""
+    said = ""
+    for word, after in pairwise([*takewhile(lambda word: word != "--", words), ""]):
+        if word and word in {option, short}:
+            said = after
+        elif word.startswith(f"{option}="):
+            said = word.partition("=")[2]
+        elif short and word.startswith(short):
+            said = word.removeprefix(short)
+    return said

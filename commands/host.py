@@ -143,9 +143,11 @@ def snapshot(
 ) -> None:
     """Keep a machine as it is before a big step. Shows what to click, and writes the snapshot's name down on the machine."""
     from commands import ui
+    from environments.load import load
     from errors import BadInput
     from stacks import growing
 
+    growing.target_of(platform, load(env), name)  # nobody clicks for a host that is not there
     if not done:
         _clicks("snapshot", provider, f"take a snapshot of {name}")
         if not sys.stdin.isatty():

@@ -10,9 +10,12 @@ from itertools import pairwise
 from costs.audit.model import Finding
 from costs.audit.sums import agree, money
 from costs.audit.text import TOTAL, Text
-from costs.audit.words import AFTER, AMOUNT, NUMBER, amounts, number, plain_money
+from costs.audit.words import AFTER, AMOUNT, CURRENCIES, NUMBER, amounts, number, plain_money
 
 GAP = 2
+# Columns of a year: with fewer of them its total has more in it than they say.
+QUARTERS = 4
+SIGNS = {code: sign for sign, code in CURRENCIES.items()}
 # A cut table has a block of its own below 0, by its line and column.
 WIDEST = 1000
 SIGN = re.compile(r"[$€£₹]|\b(?:USD|EUR|GBP|INR|Rs)\b")
@@ -20,6 +23,10 @@ DIGITS = re.compile(r"^(~?\s?-?)\s?(\d[\d.,]*(?:\s?[-–]\s?\d[\d.,]*)?\s?[KMkm]
 CELL = re.compile(rf"^-?(?:\d{{1,4}}\s?[x×*@]\s?)?{AMOUNT.pattern}(?:\s?(?:/|per\s|a\s)\s?[a-z]+)?(?:\s*\([^()]*\)|\s*=.*|\s?[x×*].*)?$")
 UNIT_PRICE = re.compile(r"\b(?:unit|each|rate|per (?!month|year|annum))|/\s?(?!mo|y|j)", re.IGNORECASE)
 COUNT = re.compile(rf"^{NUMBER}$")
+# A unit's price for an hour or for a thousand, and columns that are multiplied or taken off too: quantity × price is not the cost there.
+OF_MANY = re.compile(r"(?:/|\bper)\s?(?:h|hr|hour|day|week|year|\d[\d,]*\s?[km]?|thousand|million)\b", re.IGNORECASE)
+FURTHER = re.compile(r"^(?:hours?|days|weeks|months|years|term)\b|\b(?:discount|rebate|tax|vat|gst|rabatt|mwst)\b", re.IGNORECASE)
+RANK = re.compile(r"^(?:#?\d{1,3}[.)]?)?$")
 YEAR = re.compile(r"\b(?:annual|annually|year|yearly|p\.?a)\b", re.IGNORECASE)
 PIECES = re.compile(r"^(?:qty|quantity|count|units|pieces|nodes|number|no\.?|#|anzahl|menge)$", re.IGNORECASE)
 SAME = re.compile(r"\b(?:total|cost|costs|price|amount|monthly|month|annual|annually|year|yearly|spend|usd|eur|inr)\b|^\W*$", re.IGNORECASE)
@@ -39,11 +46,19 @@ def _runs(found: Sequence[Text]) -> Iterator[list[Text]]:
     for before, line in pairwise([None, *found]):
         joined = before is not None and line is not None and _follows(before, line)
         if run and not joined:
-            yield run
+            yield _named(run)
             run = []
         run += [line] if line is not None else []
     if run:
-        yield run
+        yield _named(run)
+
+
+def _named(rows: list[Text]) -> list[Text]:
+    """Rows that are counted in their first cell, without it: `| 1 | Web | $40 |`, `| | Total | $97 |`."""
+    counted = all(RANK.match(row.cells[0]) and len(row.cells) > GAP for row in rows[1:] if row.cells)
+    if not rows[0].cells or not counted or not any(TOTAL.match(row.cells[1]) for row in rows[1:]):
+        return rows
+    return [_with(row, row.cells[1:]) for row in rows]
 
 
 def _follows(before: Text, line: Text) -> bool:
@@ -117,6 +132,8 @@ def _across(rows: list[Text]) -> list[list[Text]]:
     head = rows[0].cells
     last = next((index for index, cell in enumerate(head) if index and TOTAL.match(cell)), 0)
     addends = {index for index in range(1, last) if not UNIT_PRICE.search(head[index]) and not SAME.search(head[index])}
+    if YEAR.search(head[last]) and len(addends) < QUARTERS:
+        return []
     whole = [row for row in rows[1:] if len(_money(row)) > GAP and set(_money(row)) <= {*addends, last} and last in _money(row)]
     return [[_turned(rows, row, index) for index in _money(row)] for row in whole]
 
@@ -128,38 +145,32 @@ def _turned(rows: list[Text], row: Text, index: int) -> Text:
 
 
 def multiplied(found: Sequence[Text]) -> list[Finding]:
-    """Rows whose quantity times the unit's price is not the amount beside them, in tables whose heads name all three."""
+    """Rows whose quantity times the unit's price is none of the amounts beside them, in tables whose heads name all three and no further factor."""
     done: list[Finding] = []
     for rows in map(_signed, _runs(found)):
         head = rows[0].cells
         pieces = next((index for index, cell in enumerate(head) if PIECES.match(cell)), None)
-        unit = next((index for index, cell in enumerate(head) if index and UNIT_PRICE.search(cell)), None)
-        if pieces is None or unit is None:
+        unit = next((index for index, cell in enumerate(head) if index and index != pieces and UNIT_PRICE.search(cell)), None)
+        if pieces is None or unit is None or OF_MANY.search(head[unit]) or any(FURTHER.search(cell) for cell in head):
             continue
-        done += [one for row in rows[1:] for index in _columns(rows)[:1] if index != unit for one in _product(row, pieces, unit, index)]
+        costs = [index for index in _columns(rows) if index != unit]
+        done += [one for row in rows[1:] for one in _product(row, pieces, unit, costs)]
     return done
 
 
-def _product(row: Text, pieces: int, unit: int, index: int) -> list[Finding]:
-    if TOTAL.match(row.cells[0]) or max(pieces, unit, index) >= len(row.cells) or not COUNT.match(row.cells[pieces]):
+def _product(row: Text, pieces: int, unit: int, columns: Sequence[int]) -> list[Finding]:
+    if TOTAL.match(row.cells[0]) or max(pieces, unit, *columns) >= len(row.cells) or not COUNT.match(row.cells[pieces]):
         return []
-    count, each, cost = number(row.cells[pieces]), amounts(row.cells[unit]), amounts(row.cells[index])
-    if (
-        len(each) != 1
-        or len(cost) != 1
-        or not each[0].exact
-        or each[0].currency != cost[0].currency
-        or each[0].per not in {"", cost[0].per}
-    ):
+    costs = [found[0] for found in (amounts(row.cells[index]) for index in columns) if len(found) == 1]
+    each = amounts(_sign(row.cells[unit], SIGNS[costs[0].currency] if costs else ""))
+    costs = [one for one in costs if len(each) == 1 and one.currency == each[0].currency and each[0].per in {"", one.per}]
+    if not costs or not each[0].exact:
         return []
-    bought = count * each[0].low
-    if agree(cost[0].low, bought, near=cost[0].near or each[0].near):
+    bought = number(row.cells[pieces]) * each[0].low
+    if any(agree(one.low, bought, near=one.near or each[0].near) for one in costs):
         return []
-    own = cost[0].currency
-    return [
-        Finding(
-            "product",
-            row.where,
-            f"{row.cells[0]}: {count:,} × {money(each[0].low, own)} = {money(bought, own)}, not {money(cost[0].low, own)}",
-        )
-    ]
+    nearest, own = min(costs, key=lambda one: abs(one.low - bought)), each[0].currency
+    text = (
+        f"{row.cells[0]}: {number(row.cells[pieces]):,} × {money(each[0].low, own)} = {money(bought, own)}, not {money(nearest.low, own)}"
+    )
+    return [Finding("product", row.where, text)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import pairwise
 
 from costs.audit.currencies import in_one
 from costs.audit.model import Amount, Item, Table, Where
@@ -16,6 +17,8 @@ NOT_ITEM = re.compile(
     r"\b(?:cost per user|per user|revenue|margin|infrastructure cost|savings?|budget|income|profit)\b|^cost\b|^price\b|^sub-?totals?\b|^(?:annual|yearly) (?:total|cost)",
     re.IGNORECASE,
 )
+PART = re.compile(r"\btotals?$", re.IGNORECASE)
+MONTHLY = re.compile(rf"{re.sub('[?]P<[a-z_]+>', '?:', AMOUNT.pattern)}\s?(?:/|per\s)\s?(?:month|mo|monat)\b", re.IGNORECASE)
 NEAR = 4
 GAP = 2
 CENT = Decimal("0.005")
@@ -58,8 +61,22 @@ def tables(found: Sequence[Text]) -> list[Table]:
         draft = _draft(drafts, line)
         if draft is not None:
             _take(draft, line)
+    for before, draft in pairwise(drafts):
+        _go_on(before, draft)
     kept = [_table(draft, known) for draft in drafts if _is_table(draft)]
     return _carried([table for table in kept if table is not None])
+
+
+def _go_on(before: _Draft, draft: _Draft) -> None:
+    """Lines below a total that go on from it to another one, as a tax does: the former total is their first line, where it then adds up."""
+    former, total = before.total, draft.total
+    if before.key != draft.key or former is None or total is None or before.total_line is None or before.ahead or draft.ahead:
+        return
+    added = sum(item.amount.high for item in _meant(draft) if item.amount)
+    if added and abs(added - total.high) > CENT >= abs(former.high + added - total.high):
+        name = before.total_line.cells[0] if before.total_line.cells else before.total_line.text
+        draft.items.insert(0, _item(before.total_line, name, former))
+        draft.indents.insert(0, before.total_line.indent)
 
 
 def _draft(drafts: list[_Draft], line: Text) -> _Draft | None:
@@ -96,6 +113,9 @@ def _take(draft: _Draft, line: Text) -> None:
         draft.per_user, draft.per_user_line = (stated[0], line) if stated else (None, None)
     elif TOTAL.match(name) and money:
         draft.total, draft.total_line = money[0], line
+        each = next((one for one in money[1:] if one.per == "user" and one.per_count == 1), None)
+        if each is not None and draft.per_user is None:
+            draft.per_user, draft.per_user_line = each, line
     elif money and not NOT_ITEM.search(name) and "→ $" not in line.text.split("$")[0]:
         _take_item(draft, line, name, money)
     elif not money and line.block and not line.text.endswith(":"):
@@ -105,7 +125,9 @@ def _take(draft: _Draft, line: Text) -> None:
 
 def _take_item(draft: _Draft, line: Text, name: str, money: list[Amount]) -> None:
     """A line with what it costs; one with several amounts is kept apart, unless they are before and after (`→`)."""
-    amount = one_amount(line.text)
+    amount, monthly = one_amount(line.text), MONTHLY.findall(line.text)
+    if amount is None or amount.per:
+        amount = one_amount(monthly[0]) if len(monthly) == 1 and len(money) == 2 else amount
     if amount is not None and not amount.per and not amount.below:
         draft.items.append(_item(line, name, amount))
         draft.indents.append(line.indent)
@@ -120,13 +142,14 @@ def _item(line: Text, name: str, amount: Amount | None) -> Item:
 
 
 def _meant(draft: _Draft) -> list[Item]:
-    """The lines that the total is for: without details further in, with them, or without what is optional; the first that adds up."""
+    """The lines that the total is for: without details further in, with them, without what is optional or totals of parts; the first that adds up."""
     outer = _outer(draft)
     needed = [item for item in outer if not item.name.lower().startswith("optional")]
+    single = [item for item in outer if not PART.search(item.name)]
     total = draft.total
     if total is None:
         return outer
-    sums = ((items, sum(item.amount.high for item in items if item.amount)) for items in (outer, draft.items, needed))
+    sums = ((items, sum(item.amount.high for item in items if item.amount)) for items in (outer, draft.items, needed, single))
     return next((items for items, high in sums if abs(high - total.high) <= CENT), outer)
 
 

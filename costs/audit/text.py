@@ -13,7 +13,8 @@ HEADING = re.compile(r"^(#{1,6})\s+(\S.*)$")
 FENCE = re.compile(r"^\s*(?:```|~~~)\s*(\w*)")
 LEAD = re.compile(r"^[\s|>]*(?:[-*+•]\s+|\d{1,3}[.)]\s+|\[[ x]\]\s+|#{1,6}\s+)*", re.IGNORECASE)
 TOTAL = re.compile(
-    r"^(?:[=→]\s*)?(?:(?:(?:grand|estimated|monthly|overall|net|combined|costs?) ){0,3}totals?|sum|summe|gesamt)\b", re.IGNORECASE
+    r"^(?:[=→]\s*)?(?:(?:(?:grand|estimated|monthly|overall|net|combined|costs?) ){0,3}totals?|sum|summe|gesamt)\b(?! (?:(?:costs?|monthly|annual|yearly|expected|estimated) )?(?:savings?|saved|budget|revenue|income|profit)\b)",
+    re.IGNORECASE,
 )
 RULE = re.compile(r"^\s*:?-+:?\s*\|[-:|\s]*$")
 UNDERLINE = re.compile(r"^={3,}\s*$")

@@ -165,6 +165,25 @@ def test_brackets_are_shown(title: str, shop: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.count(title) == 2
 
 
+def test_the_next_phase_is_one_that_there_is(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A platform without a phase 2 is not told to preview it."""
+    for number in (2, 3):
+        (shop / f"phase{number}.yaml").unlink()
+    assert cli.main(["phases", "--platform", "shop"]) == 0
+    assert "cmctl preview --platform shop --phase 1 --env local" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"), [(["app1", "--env", "nowhere"], "no environment 'nowhere'"), (["app9", "--env", "lab"], "app9")]
+)
+def test_nobody_clicks_for_nothing(words: list[str], wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A snapshot of a host or environment that is not there is refused before the panel's steps are shown."""
+    assert cli.main(["host", "snapshot", *words]) == 2
+    shown = capsys.readouterr()
+    assert wrong in shown.err
+    assert "panel" not in shown.out + shown.err
+
+
 def test_small_figures_are_not_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A machine of 512 MB has no 0 GB, and one error in 100,000 is more than 0.00 %."""
     text = (shop / "phase0.yaml").read_text(encoding="utf-8")

@@ -201,6 +201,7 @@ WRONG = [
     (("decide", "--migration", "-5"), "-5.0 is below 0"),
     (("needs", "--total", "inf", "--users", "5"), "inf is no figure"),
     (("needs", "--total", "5", "--users", "5", "--pod", "0"), "0.0 is not above 0"),
+    (("needs", "--total", "5", "--users", "5", "--conversion", "200"), "200.0 % are more than all users"),
     (("crossover", "email", "r2-storage"), "email is paid by mails, r2-storage by GB-month"),
     (("curve", "--html", "/nowhere/at/all.html"), "/nowhere/at/all.html cannot be written"),
     (("export", "--phase", "2", "--out", "/"), "/ cannot be written"),
@@ -265,6 +266,7 @@ def test_decisions_count_an_environments_machines(
     bill = document(capsys, "--phase", "2", "--env", "production")["total"]
     assert bill == document(capsys, "decide", "--users", "50000", "--env", "production")["cost"] == "420"
     assert asked(capsys, "curve", "--env", "prod")[0] == 2
+    assert "variants have the phases' machines, not those of production" in asked(capsys, "decide", "--variants", "--env", "production")[2]
 
 
 def test_growth_of_any_size(capsys: pytest.CaptureFixture[str]) -> None:

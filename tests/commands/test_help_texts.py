@@ -33,3 +33,12 @@ def test_everything_explains_itself() -> None:
     for name, command in every(typer.main.get_command(cli.app)):
         assert command.help, name
         assert [one.name for one in command.params if not one.help] == [], name
+
+
+@pytest.mark.parametrize(("words", "says"), [(["cost"], "by default all"), (["destroy"], "Number of the phase that goes")])
+def test_a_phase_that_is_not_the_live_one(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no --phase means something else than the live one, its help does not say "the one that is live"."""
+    assert cli.main([*words, "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert says in told
+    assert "the one that is live" not in told

@@ -227,6 +227,73 @@ LAID_OUT: list[Callable[[list[tuple[str, str]]], str]] = [
 ]  # fmt: skip
 
 
+ROWS = TABLE + "| Web | $40 |\n| DB | $60 |\n"
+LIST = "- Web: $40\n- DB: $60\n"
+
+
+@pytest.mark.parametrize("text", [
+    ROWS + "| Total (excl. VAT) | $100 |\n| VAT 20 % | $20 |\n| Total (incl. VAT) | {} |\n",
+    LIST + "- Total: $100\n- Buffer (20 %): $20\n- Total with buffer: {}\n",
+    TABLE + "| Web | $40 |\n| Worker | $20 |\n| Compute total | $60 |\n| DB | $60 |\n| Total | {} |\n",
+    "- Web: $0.05/hour ($60/month)\n- DB: $60/month\n- Total: {}/month\n",
+])  # fmt: skip
+def test_totals_of_parts_and_prices_for_an_hour(text: str) -> None:
+    """A tax behind a total goes on from it, totals of parts count once, of a price for an hour and one for a month the month's counts."""
+    assert audited(text.format("$120")).exit_code == 0
+    assert [one.kind for one in audited(text.format("$130")).contradictions] == ["sum"]
+
+
+@pytest.mark.parametrize("line", ["Total savings: $200", "Total budget: $200", "Total revenue: $5,000", "Total cost savings: $20"])
+def test_totals_of_something_else(line: str) -> None:
+    """What is saved, allowed or earned is no total of the costs above it."""
+    assert audited(f"{LIST}- {line}\n- Total: $100\n").exit_code == 0
+
+
+def test_a_year_of_two_columns() -> None:
+    """A fee and a month's price do not add up to the first year, and need not."""
+    text = "| Service | Base | Extra | Total{} |\n|---|---|---|---|\n| Web | $40 | $100 | $580 |\n"
+    assert audited(text.format(" first year")).contradictions == ()
+    assert [one.kind for one in audited(text.format("")).contradictions] == ["sum"]
+
+
+def test_the_cost_of_a_user_beside_the_total() -> None:
+    """What one user costs may stand in the total's own line."""
+    text = "## For 10,000 users\n* VPS: $40\n* DB: $60\n* **Total: $100/mo ({} per user)**\n"
+    assert audited(text.format("$0.01")).contradictions == ()
+    assert [one.kind for one in audited(text.format("$1")).contradictions] == ["per user"]
+
+
+def test_numbered_rows() -> None:
+    """Rows that are counted in front have the name behind, and a total without a number is the total."""
+    text = "| # | Item | Cost |\n|---|---|---|\n| 1 | Web | $40 |\n| 2. | DB | $57 |\n| | Total | {} |\n"
+    assert verdicts(text.format("$97")) == [("$97", "", "right")]
+    assert [one.kind for one in audited(text.format("$107")).contradictions] == ["sum"]
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "total"),
+    [
+        ("Qty | Unit price | Setup | Monthly", "3 | $20 | $10 | $60", "| | $10 | $60"),
+        ("Qty | Unit price | Monthly | Yearly", "3 | $20 | $60 | $720", "| | $60 | $720"),
+        ("Qty | Unit price | Discount | Cost", "3 | $20 | 10 % | $54", "| | | $54"),
+        ("Qty | Rate/hour | Cost ($)", "2 | 0.05 | 73", "| | 73"),
+        ("Qty | Unit price (€/h) | Hours | Cost (€)", "2 | 0.05 | 730 | 73", "| | | 73"),
+        ("Units | Price per unit ($ per 1,000) | Cost ($)", "50,000 | 0.10 | 5", "| | 5"),
+    ],
+)
+def test_other_factors_than_a_quantity(head: str, row: str, total: str) -> None:
+    """Setup fees, years, hours, discounts and prices for a thousand make no contradiction of quantity × unit price."""
+    rule = "|---" * (head.count("|") + 2)
+    assert audited(f"| Item | {head} |\n{rule}|\n| VM | {row} |\n| Total | {total} |\n").contradictions == ()
+
+
+def test_unit_prices_without_a_sign() -> None:
+    """A unit's price without a currency is in that of the cost beside it."""
+    text = "| Machine | Qty | Unit price | Monthly (USD) |\n|---|---|---|---|\n| app | 3 | 24 | {} |\n| db | 1 | 57 | 57 |\n| Total | | | {} |\n"
+    assert audited(text.format(72, 129)).contradictions == ()
+    assert [one.text for one in audited(text.format(82, 139)).contradictions] == ["app: 3 × $24 = $72, not $82"]
+
+
 @cases(150)
 @given(
     costs=st.lists(st.integers(1, 10**8).map(lambda cents: Decimal(cents) / 100), min_size=2, max_size=8),
